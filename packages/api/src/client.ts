@@ -1,0 +1,270 @@
+// `PlaneClient`: the one interface to a plane, with three implementations that keep the same promises: HTTP, unix
+// socket and in process (DESIGN §10). Everything here is JSON-shaped; entries travel as their canonical text.
+import type {
+  Assurance,
+  ChainLink,
+  Confine,
+  Custody,
+  Entry,
+  Grade,
+  Json,
+  PublicJwk,
+  ScopeKind,
+} from '@licet/evidence';
+
+/** `[salt, name, value]`: one opened field of a commitment (RULE 40). */
+export type Disclosure = readonly [salt: string, name: string, value: Json];
+
+/** An entry with its proof: `entry` is the JCS text, `proof` a `c2sp.org/tlog-proof@v1` text. */
+export interface ProvenEntry {
+  readonly entry: string;
+  readonly proof: string;
+}
+
+/** Reaches every call: the largest checkpoint size the door has verified (RULE 8), and a way to give up. */
+export interface CallOptions {
+  readonly seen?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Carried by every answer with proofs: hashes in base64 from `seen` to the tree of those proofs. */
+export interface Linked {
+  readonly consistency?: readonly string[];
+}
+
+/** What a door says of itself; recorded in permit and start, visible to policies (RULE 27). */
+export interface DoorClaim {
+  readonly grade: Grade;
+  readonly confine: Confine;
+  /** Names of parts that the door binds (`upstream`, `body` …) beside the arguments (RULE 26). */
+  readonly bound?: readonly string[];
+}
+
+export interface ExecutionRequest {
+  /** `<server>/<tool>`. */
+  readonly action: string;
+  readonly arguments: { readonly [name: string]: Json };
+  /** The running execution on whose behalf this happens; absent for a root (RULE 18). */
+  readonly parent?: string;
+  /** ≥ 128 random bits, base64url; the same key never mints twice (RULE 6). */
+  readonly idempotencyKey: string;
+  /** 128 random bits of the acting process, base64url; held in memory only (RULE 6). */
+  readonly instance: string;
+  /** Decide and start in one commit: for a door that is also the executor. Default false. */
+  readonly start?: boolean;
+  /** The one place that will spend the permit. Default: this tenant's default audience. */
+  readonly audience?: string;
+  /** For a spawn: the agent and key that may run below this execution. */
+  readonly child?: { readonly agent: string; readonly jkt: string };
+  readonly door: DoorClaim;
+}
+
+/** Permission, with all that a door needs to check it offline and to run exactly what was committed. */
+export interface Permitted extends Linked {
+  readonly verdict: 'allow';
+  readonly executionId: string;
+  readonly permit: ProvenEntry;
+  /** Present when the request said `start`. */
+  readonly start?: ProvenEntry;
+  readonly disclosures: { readonly arguments: readonly Disclosure[]; readonly resources: readonly Disclosure[] };
+}
+
+/** A denial that an agent can use (RULE 45). */
+export interface Denial extends Linked {
+  readonly verdict: 'deny';
+  readonly code: string;
+  readonly decisionId: string;
+  readonly executionId: string;
+  /** One sentence for the agent and its people. */
+  readonly reason: string;
+  /** Ids of the determining policies, where the policy allows them to be shown. */
+  readonly policies: readonly string[];
+  readonly failedLink?: number;
+  /** What to do next, in one sentence. */
+  readonly next: string;
+  readonly retryAfterMs?: number;
+  readonly refusal?: ProvenEntry;
+}
+
+/** A denial that named approvals would lift. */
+export interface Held extends Linked {
+  readonly verdict: 'hold';
+  readonly executionId: string;
+  readonly decisionId: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly policies: readonly string[];
+  readonly holds: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+  readonly next: string;
+  readonly refusal?: ProvenEntry;
+}
+
+export type Answer = Permitted | Denial | Held;
+
+export type RedeemAnswer = ({ readonly verdict: 'started'; readonly executionId: string; readonly start: ProvenEntry } & Linked) | Denial;
+/** `note` is signed by a lease key (RULE 5); a denial means halt now. */
+export type RenewAnswer = { readonly verdict: 'renewed'; readonly note: string } | Denial;
+
+export interface Report {
+  readonly instance: string;
+  readonly status: 'completed' | 'failed' | 'halted';
+  readonly result?: Json;
+  readonly exit?: number;
+  /** A code, never free text. */
+  readonly reason?: string;
+  /** Lower actual amounts, where the limit lets them be settled (RULE 25). */
+  readonly settled?: readonly { readonly name: string; readonly amount: string }[];
+}
+export interface ReportAnswer extends Linked {
+  readonly executionId: string;
+  readonly status: string;
+  readonly late: boolean;
+  readonly outcome: ProvenEntry;
+}
+
+/** One execution as its page shows it. */
+export interface ExecutionView {
+  readonly executionId: string;
+  readonly run: string;
+  readonly parent?: string;
+  readonly state: string;
+  readonly verdict: 'allow' | 'deny' | 'hold';
+  readonly code?: string;
+  readonly reasons: readonly string[];
+  readonly action: string;
+  readonly chain: readonly (ChainLink & { readonly name?: string })[];
+  readonly grade: Grade;
+  readonly custody: Custody;
+  readonly confine: Confine;
+  readonly atMs: number;
+  readonly depth: number;
+  /** The leaf hashes and indexes of its entries so far. */
+  readonly decision: { readonly leaf: string; readonly index: number };
+  readonly permit?: { readonly leaf: string; readonly index: number; readonly exp: number; readonly assurance: Assurance };
+  readonly start?: { readonly leaf: string; readonly index: number; readonly atMs: number };
+  readonly lease?: { readonly untilMs: number; readonly counter: number };
+  readonly outcome?: { readonly leaf: string; readonly index: number; readonly status: string; readonly reason?: string; readonly atMs: number };
+  readonly hold?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly untilMs: number;
+    readonly groups: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+    readonly approvals: readonly { readonly group: string; readonly by: string; readonly verdict: string }[];
+  };
+  /** Only for callers who may read arguments. */
+  readonly arguments?: { readonly [name: string]: Json } | 'erased';
+  readonly resources?: readonly { readonly type: string; readonly id: string }[];
+}
+
+export interface ExecutionQuery {
+  readonly state?: string;
+  readonly verdict?: string;
+  readonly agent?: string;
+  readonly action?: string;
+  readonly run?: string;
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+/** One committed entry on the feed; `id` is the log index. */
+export interface FeedEvent {
+  readonly index: number;
+  readonly leaf: string;
+  readonly entry: Entry;
+}
+
+export interface IdentityView {
+  readonly subject: string;
+  readonly name?: string;
+  readonly kind: string;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly keys: readonly PublicJwk[];
+  readonly for?: string;
+  readonly root?: { readonly perDay: number; readonly concurrent: number };
+  readonly revoked: boolean;
+}
+
+/** What an operator action came to: done, or held for a second person, or denied. */
+export type OperatorAnswer =
+  | ({ readonly verdict: 'done'; readonly executionId: string; readonly epoch?: number; readonly leaf?: string; readonly entries: readonly ProvenEntry[] } & Linked)
+  | Held
+  | Denial;
+
+export interface NewIdentity {
+  /** Default: made by the plane. */
+  readonly subject?: string;
+  readonly kind: 'user' | 'agent' | 'door';
+  readonly name: string;
+  readonly roles?: readonly string[];
+  readonly groups?: readonly string[];
+  readonly keys?: readonly PublicJwk[];
+  readonly for?: string;
+  readonly root?: { readonly perDay: number; readonly concurrent: number };
+}
+
+export interface PlaneStatus {
+  readonly origin: string;
+  readonly tenant: string;
+  readonly audience: string;
+  readonly state: 'enforcing' | 'observing' | 'contained' | 'fail-closed';
+  /** The reason in words. */
+  readonly why: string;
+  readonly size: number;
+  readonly root: string;
+  readonly epoch: number;
+  readonly custody: Custody;
+  readonly people: 1 | 2;
+  readonly bundles: readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number }[];
+  /** A status note by the status key, over the above (RULE 9). */
+  readonly note: string;
+}
+
+/** Everything a door, an operator or an auditor asks of a plane. A refused request is an answer; a rejected promise is a `PlaneError`. */
+export interface PlaneClient {
+  // Doors
+  request(body: ExecutionRequest, options?: CallOptions): Promise<Answer>;
+  /** A held caller is there again. */
+  decide(executionId: string, body: { readonly idempotencyKey: string; readonly instance: string; readonly start?: boolean }, options?: CallOptions): Promise<Answer>;
+  redeem(executionId: string, body: { readonly permit: ProvenEntry; readonly instance: string; readonly door: DoorClaim }, options?: CallOptions): Promise<RedeemAnswer>;
+  renew(executionId: string, body: { readonly instance: string; readonly counter: number; readonly nonce: string }, options?: CallOptions): Promise<RenewAnswer>;
+  report(executionId: string, body: Report, options?: CallOptions): Promise<ReportAnswer>;
+  cancel(executionId: string, options?: CallOptions): Promise<{ readonly executionId: string; readonly state: string }>;
+  /** `waitMs` ≤ 45_000 returns when the state changes, or at the end of the wait. */
+  execution(executionId: string, options?: CallOptions & { readonly waitMs?: number; readonly since?: string }): Promise<ExecutionView>;
+  executions(query?: ExecutionQuery, options?: CallOptions): Promise<{ readonly items: readonly ExecutionView[]; readonly next?: number }>;
+  /** Hints only (RULE 32): halts of one's own executions, and for people the feed. Starts after log index `after`. */
+  events(options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<FeedEvent>;
+
+  // Evidence
+  evidence(executionId: string): Promise<Uint8Array>;
+  runEvidence(run: string): Promise<Uint8Array>;
+  lineage(run: string): Promise<Json>;
+  status(options?: CallOptions): Promise<PlaneStatus & Linked>;
+  /** The newest signed checkpoint, with the consistency proof from `seen`. */
+  checkpoint(options?: CallOptions): Promise<{ readonly note: string } & Linked>;
+  tile(path: string): Promise<Uint8Array | undefined>;
+
+  // People
+  approvals(): Promise<readonly ExecutionView[]>;
+  approve(executionId: string, body: { readonly hold: string; readonly group: string; readonly verdict: 'approve' | 'reject'; readonly expires?: number }): Promise<{ readonly executionId: string; readonly complete: boolean; readonly approval: ProvenEntry }>;
+  previewContainment(scope: { readonly kind: ScopeKind; readonly id: string }): Promise<{ readonly executions: readonly ExecutionView[]; readonly agents: readonly string[] }>;
+  contain(scope: { readonly kind: ScopeKind; readonly id: string }, key?: string): Promise<OperatorAnswer>;
+  lift(leaf: string, key?: string): Promise<OperatorAnswer>;
+  containments(): Promise<{ readonly epoch: number; readonly active: readonly { readonly leaf: string; readonly scope: { readonly kind: ScopeKind; readonly id: string }; readonly atMs: number; readonly cause: string }[] }>;
+  /** A kill order by a pinned contain key: works when login, disk, database or policy do not (RULE 34). */
+  order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
+  resolve(executionId: string, body: { readonly status: 'completed' | 'failed' | 'halted'; readonly reason: string }): Promise<OperatorAnswer>;
+  identities(): Promise<readonly IdentityView[]>;
+  register(identity: NewIdentity, key?: string): Promise<OperatorAnswer & { readonly subject?: string }>;
+  changeIdentity(subject: string, change: 'update' | 'rotate' | 'revoke', body?: Partial<NewIdentity>): Promise<OperatorAnswer>;
+  setFact(body: { readonly name: string; readonly value: boolean | number | string; readonly forMs: number }): Promise<OperatorAnswer>;
+  facts(): Promise<readonly { readonly name: string; readonly value: boolean | number | string; readonly exp: number }[]>;
+  bundles(): Promise<readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number; readonly active: boolean; readonly signed: Json }[]>;
+  publish(signed: Json): Promise<OperatorAnswer>;
+  /** Problems found, without publishing. */
+  checkBundle(bundle: Json): Promise<{ readonly ok: boolean; readonly problems: readonly { readonly code: string; readonly message: string; readonly where?: string; readonly next: string }[]; readonly digest?: string }>;
+  replay(bundle: Json, limit?: number): Promise<{ readonly decided: number; readonly changed: readonly { readonly executionId: string; readonly from: string; readonly to: string; readonly reasons: readonly string[] }[] }>;
+
+  close(): Promise<void>;
+}

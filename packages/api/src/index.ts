@@ -1,0 +1,3 @@
+// The face of @licet/api.
+export type * from './client.ts';
+export { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';

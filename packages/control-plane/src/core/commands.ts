@@ -1,0 +1,306 @@
+// Commands: what Prepare asks Apply to do, as plain data (DESIGN §3). Everything a command needs is in it or in the
+// rows; nothing in a command is believed that the rows can contradict (RULE 4).
+import type {
+  Assurance,
+  BundleRef,
+  ChainLink,
+  Confine,
+  Custody,
+  Grade,
+  IdentityEntry,
+  OutcomeStatus,
+  PublicJwk,
+  ScopeKind,
+} from '@licet/evidence';
+
+/** An authenticated caller: the identity and the key that proved itself. */
+export interface Caller {
+  readonly subject: string;
+  readonly jkt: string;
+}
+
+/** What a door said of itself (RULE 27). */
+export interface Door {
+  readonly grade: Grade;
+  readonly custody: Custody;
+  readonly confine: Confine;
+}
+
+/** One reservation that a permit makes (RULE 4, 24). */
+export interface Reservation {
+  /** Row id of the counter: limit, scope and window. */
+  readonly meter: string;
+  /** The limit's name in the bundle. */
+  readonly name: string;
+  readonly amount: string;
+  readonly max: string;
+  readonly currency?: string;
+  /** `window`: counts until the window ends; `open`: given back at the outcome (concurrency). */
+  readonly kind: 'window' | 'open';
+  /** Whether a lower amount may be settled by the outcome (RULE 25). */
+  readonly settles: boolean;
+  /** When the window ends; for the denial's `next`. */
+  readonly resetsAtMs?: number;
+}
+
+/** The commitments of one request (RULE 40). */
+export interface Commitments {
+  readonly args: string;
+  readonly resource: string;
+  readonly inputs: string;
+}
+
+/** What the policy said, as far as Apply needs it. */
+export interface Verdict {
+  readonly verdict: 'allow' | 'deny' | 'hold';
+  readonly code?: string;
+  readonly reasons: readonly string[];
+  readonly failedLink?: number;
+  readonly holds: readonly { readonly group: string; readonly need: number; readonly untilMs: number }[];
+  readonly leaseMs: number;
+  readonly maxMs: number;
+  readonly assurance: Assurance;
+  /** Verdict of the shadow policies, where it differs; recorded as an observation (RULE 1). */
+  readonly shadow?: { readonly verdict: 'allow' | 'deny' | 'hold'; readonly reasons: readonly string[] };
+  readonly engine: string;
+}
+
+/** Decide one execution; with `start` also start it in the same commit. */
+export interface DecideCommand {
+  readonly kind: 'decide';
+  /** New id; ignored when the recognition names an execution that is held or approved. */
+  readonly exec: string;
+  readonly caller: Caller;
+  readonly chain: readonly ChainLink[];
+  readonly run: string;
+  readonly parent?: { readonly exec: string; readonly start: string };
+  readonly depth: number;
+  readonly action: string;
+  readonly aud: string;
+  readonly commitments: Commitments;
+  readonly request: string;
+  readonly idem: string;
+  readonly recognition: string;
+  /** SHA-256 of the acting process's instance (RULE 6). */
+  readonly instance: string;
+  readonly start: boolean;
+  readonly spend: string;
+  readonly child?: { readonly agent: string; readonly jkt: string };
+  readonly door: Door;
+  readonly bound: readonly string[];
+  readonly bundles: readonly BundleRef[];
+  readonly verdict: Verdict;
+  readonly reservations: readonly Reservation[];
+  /** Leaves of the approvals that the evaluation counted. */
+  readonly approvals: readonly string[];
+  /** The containment rules of the bundle (RULE 33): denials in a time contain the run. */
+  readonly consequence?: { readonly denials: number; readonly withinMs: number };
+}
+
+/** Refuse what could not even be decided (schema, unknown action, not canonical …) once identity is known. */
+export interface RefuseCommand {
+  readonly kind: 'refuse';
+  readonly exec: string;
+  readonly caller: Caller;
+  readonly chain: readonly ChainLink[];
+  readonly run: string;
+  readonly parent?: { readonly exec: string; readonly start: string };
+  readonly depth: number;
+  readonly action: string;
+  readonly aud: string;
+  readonly code: string;
+  readonly failedLink?: number;
+  readonly idem: string;
+  readonly request: string;
+  readonly door: Door;
+  readonly consequence?: { readonly denials: number; readonly withinMs: number };
+}
+
+/** Spend the permit and open the lease (RULE 2, 6). */
+export interface RedeemCommand {
+  readonly kind: 'redeem';
+  readonly exec: string;
+  readonly caller: Caller;
+  /** Permit id: base64url leaf hash. */
+  readonly permit: string;
+  /** Index and origin the caller presents: a foreign or replayed permit contains its run (RULE 33). */
+  readonly instance: string;
+  readonly door: Door;
+}
+
+export interface RenewCommand {
+  readonly kind: 'renew';
+  readonly exec: string;
+  readonly caller: Caller;
+  readonly instance: string;
+  readonly counter: number;
+  readonly nonce: string;
+  /** Fresh verdict of the current policy on the recorded inputs; absent when the policy head has not changed. */
+  readonly verdict?: Verdict;
+}
+
+export interface ReportCommand {
+  readonly kind: 'report';
+  readonly exec: string;
+  readonly caller: Caller;
+  readonly instance: string;
+  readonly status: 'completed' | 'failed' | 'halted';
+  readonly result?: string;
+  readonly exit?: number;
+  readonly reason?: string;
+  readonly settled: readonly { readonly name: string; readonly amount: string }[];
+}
+
+export interface CancelCommand {
+  readonly kind: 'cancel';
+  readonly exec: string;
+  readonly caller: Caller;
+}
+
+export interface ApproveCommand {
+  readonly kind: 'approve';
+  readonly exec: string;
+  /** Leaf of the hold that the approver saw: another hold is another question (RULE 22). */
+  readonly hold: string;
+  readonly group: string;
+  readonly verdict: 'approve' | 'reject';
+  readonly caller: Caller;
+  readonly method: 'token' | 'passkey';
+  readonly expiresMs: number;
+  readonly assertion?: string;
+}
+
+/** What an operator action does once it is permitted (RULE 34). */
+export type Effect =
+  | { readonly op: 'contain'; readonly scope: { readonly kind: ScopeKind; readonly id: string } }
+  | { readonly op: 'lift'; readonly leaf: string }
+  | {
+      readonly op: 'publish';
+      readonly layer: 'org' | 'team';
+      readonly digest: string;
+      readonly version: number;
+      readonly sigs: readonly { readonly by: string; readonly sig: string }[];
+      readonly signed: unknown;
+      /** True when it goes from enforcing to observing: takes two people (DESIGN §6). */
+      readonly observing: boolean;
+    }
+  | { readonly op: 'floor'; readonly layer: 'org' | 'team'; readonly floor: number }
+  | {
+      readonly op: 'identity';
+      readonly change: IdentityEntry['op'];
+      readonly subject: string;
+      readonly kind: IdentityEntry['kind'];
+      readonly roles: readonly string[];
+      readonly groups: readonly string[];
+      readonly keys: readonly PublicJwk[];
+      readonly jkts: readonly string[];
+      readonly for?: string;
+      readonly root?: { readonly perDay: number; readonly concurrent: number };
+      readonly name?: string;
+    }
+  | {
+      readonly op: 'fact';
+      readonly name: string;
+      readonly value: boolean | number | string;
+      readonly expMs: number;
+    }
+  | {
+      readonly op: 'resolve';
+      readonly exec: string;
+      readonly status: 'completed' | 'failed' | 'halted';
+      readonly reason: string;
+    }
+  | { readonly op: 'clock' }
+  | { readonly op: 'notice'; readonly notice: string; readonly digest: string };
+
+/** An operator's action: a governed execution of its own, decided by the built-in operator policy. */
+export interface OperateCommand {
+  readonly kind: 'operate';
+  readonly exec: string;
+  readonly caller: Caller;
+  readonly effect: Effect;
+  readonly commitments: Commitments;
+  readonly request: string;
+  readonly idem: string;
+  readonly recognition: string;
+  readonly instance: string;
+}
+
+/** A signed kill order, already verified by the shell (RULE 34). */
+export interface OrderCommand {
+  readonly kind: 'order';
+  readonly digest: string;
+  readonly serial: number;
+  readonly scope: { readonly kind: ScopeKind; readonly id: string };
+}
+
+/** Look at executions whose time has come: expire, lapse, put in doubt. */
+export interface TickCommand {
+  readonly kind: 'tick';
+  readonly execs: readonly string[];
+}
+
+/** Opening the store for writing; the first one also makes genesis (RULE 7). */
+export interface BootCommand {
+  readonly kind: 'boot';
+  readonly incarnation: string;
+  readonly version: string;
+  readonly custody: Custody;
+  readonly operatorPolicy: string;
+  readonly genesis?: {
+    readonly origin: string;
+    readonly tenant: string;
+    readonly logKey: string;
+    readonly public: boolean;
+    readonly people: 1 | 2;
+    readonly org?: { readonly id: string; readonly keys: readonly PublicJwk[] };
+    readonly keys: readonly { readonly purpose: 'lease' | 'status' | 'session' | 'contain' | 'author'; readonly key: string }[];
+    /** The first operator, and the identities that `init` registers with it. */
+    readonly identities: readonly (Effect & { readonly op: 'identity' })[];
+  };
+}
+
+export type Command =
+  | DecideCommand
+  | RefuseCommand
+  | RedeemCommand
+  | RenewCommand
+  | ReportCommand
+  | CancelCommand
+  | ApproveCommand
+  | OperateCommand
+  | OrderCommand
+  | TickCommand
+  | BootCommand;
+
+/** What Apply answers; `entries` of the commit carry the evidence. */
+export type Reply =
+  | {
+      readonly kind: 'permitted';
+      readonly exec: string;
+      /** Position of the permit, and of the start where one was made, among the commit's entries. */
+      readonly permit: number;
+      readonly start?: number;
+      readonly leaseUntilMs?: number;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly exec: string;
+      readonly code: string;
+      readonly verdict: 'deny' | 'hold';
+      readonly failedLink?: number;
+      readonly reasons: readonly string[];
+      readonly holds: readonly { readonly group: string; readonly need: number; readonly untilMs: number }[];
+      readonly retryAfterMs?: number;
+    }
+  /** The same request was decided before: read it back, never decide again (RULE 6). */
+  | { readonly kind: 'decided'; readonly exec: string; readonly sameRequest: boolean }
+  | { readonly kind: 'started'; readonly exec: string; readonly start: number; readonly leaseUntilMs: number }
+  | { readonly kind: 'renewed'; readonly exec: string; readonly untilMs: number }
+  | { readonly kind: 'done'; readonly exec: string; readonly status?: OutcomeStatus; readonly late?: boolean }
+  | { readonly kind: 'approval'; readonly exec: string; readonly complete: boolean }
+  | { readonly kind: 'operated'; readonly exec: string; readonly effect: Effect['op']; readonly leaf?: string; readonly epoch?: number }
+  /** The command cannot apply to the state it found; nothing was written. */
+  | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string }
+  | { readonly kind: 'ticked'; readonly changed: readonly string[] }
+  | { readonly kind: 'booted'; readonly incarnation: string };

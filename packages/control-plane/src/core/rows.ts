@@ -1,0 +1,268 @@
+// Rows: the projections that the core reads and writes. Every row can be rebuilt from log and records by `project`;
+// none is a source of truth (DESIGN §9). Values are plain JSON; `version` rises with every write of the row.
+import type {
+  Assurance,
+  BundleRef,
+  ChainLink,
+  Confine,
+  Custody,
+  Grade,
+  Heads,
+  IdentityEntry,
+  Meter,
+  PublicJwk,
+  ScopeKind,
+} from '@licet/evidence';
+
+/** The plane itself: what genesis and boot said. */
+export interface PlaneRow {
+  readonly origin: string;
+  readonly tenant: string;
+  readonly genesis: string;
+  readonly custody: Custody;
+  readonly public: boolean;
+  /** How many people a lift, a floor change and a return to observing need (RULE 34). */
+  readonly people: 1 | 2;
+  readonly org?: { readonly id: string; readonly keys: readonly PublicJwk[] };
+  /** Changes at every start of the store (RULE 7). */
+  readonly incarnation: string;
+  readonly operatorPolicy: string;
+}
+
+/** One containment in force. */
+export interface ActiveContainment {
+  readonly leaf: string;
+  readonly scope: { readonly kind: ScopeKind; readonly id: string };
+  readonly atMs: number;
+  readonly cause: 'operator' | 'rule' | 'order';
+}
+
+export interface ContainmentRow {
+  readonly epoch: number;
+  readonly head: string | null;
+  readonly active: readonly ActiveContainment[];
+}
+
+export interface PolicyRow {
+  readonly head: string | null;
+  readonly team?: { readonly digest: string; readonly version: number; readonly leaf: string; readonly atMs: number };
+  readonly org?: { readonly digest: string; readonly version: number; readonly leaf: string; readonly atMs: number };
+  readonly floors: { readonly team: number; readonly org: number };
+}
+
+export interface IdentityRow {
+  readonly subject: string;
+  readonly kind: IdentityEntry['kind'];
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly keys: readonly PublicJwk[];
+  /** RFC 7638 thumbprints of `keys`, in the same order. */
+  readonly jkts: readonly string[];
+  /** The user this agent acts for. */
+  readonly for?: string;
+  readonly root?: { readonly perDay: number; readonly concurrent: number };
+  readonly revoked: boolean;
+  readonly leaf: string;
+  /** Shown to people; kept in the record, never in the entry (RULE 42). */
+  readonly name?: string;
+}
+
+/** States of DESIGN §7. */
+export type ExecutionState =
+  | 'refused'
+  | 'held'
+  | 'approved'
+  | 'denied'
+  | 'permitted'
+  | 'expired'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'halted'
+  | 'in_doubt';
+
+export interface ApprovalRow {
+  readonly leaf: string;
+  readonly group: string;
+  readonly by: string;
+  readonly verdict: 'approve' | 'reject';
+  readonly expiresAtMs: number;
+}
+
+export interface ExecutionRow {
+  readonly exec: string;
+  readonly run: string;
+  readonly parent?: { readonly exec: string; readonly start: string };
+  readonly depth: number;
+  readonly state: ExecutionState;
+  readonly verdict: 'allow' | 'deny' | 'hold';
+  readonly code?: string;
+  readonly reasons: readonly string[];
+  readonly action: string;
+  readonly aud: string;
+  readonly args?: string;
+  readonly resource?: string;
+  readonly inputs?: string;
+  readonly chain: readonly ChainLink[];
+  readonly bundles: readonly BundleRef[];
+  readonly jkt: string;
+  readonly grade: Grade;
+  readonly custody: Custody;
+  readonly confine: Confine;
+  readonly atMs: number;
+  readonly decision: { readonly leaf: string; readonly index: number };
+  readonly failedLink?: number;
+  /** HMAC that recognises the caller of a hold when it is there again (RULE 23). */
+  readonly recognition?: string;
+  readonly hold?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly groups: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+    readonly untilMs: number;
+  };
+  readonly approvals?: readonly ApprovalRow[];
+  readonly permit?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly nbf: number;
+    readonly exp: number;
+    readonly ttlMs: number;
+    readonly maxMs: number;
+    readonly spend: string;
+    readonly assurance: Assurance;
+    readonly incarnation: string;
+    readonly approvals: readonly string[];
+    readonly child?: { readonly agent: string; readonly jkt: string };
+  };
+  readonly start?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly instance: string;
+    readonly atMs: number;
+    readonly heads: Heads;
+  };
+  /** The last lease given: by the start, then by each renewal. */
+  readonly lease?: {
+    readonly untilMs: number;
+    readonly counter: number;
+    readonly atMs: number;
+    readonly longestGapMs: number;
+  };
+  readonly reserved: readonly Meter[];
+  readonly outcome?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly status: string;
+    readonly reason?: string;
+    readonly atMs: number;
+    readonly exit?: number;
+    readonly by: string;
+  };
+  /** When a timer must look at it again; absent in a final state. */
+  readonly dueAtMs?: number;
+}
+
+/** A tree of executions under one root. */
+export interface RunRow {
+  readonly run: string;
+  readonly agent: string;
+  /** Keys that acted in it: barred from new roots while the run is contained (RULE 18). */
+  readonly keys: readonly string[];
+  readonly executions: number;
+  readonly open: number;
+  /** Times of the latest denials, for containment by consequence (RULE 33). */
+  readonly denials: readonly number[];
+  readonly atMs: number;
+}
+
+/** One counter of one limit in one window. Amounts are exact decimals (RULE 21). */
+export interface MeterRow {
+  readonly name: string;
+  readonly reserved: string;
+  readonly spent: string;
+  readonly currency?: string;
+}
+
+/** Root executions of one identity: today's count and those open now (RULE 18). */
+export interface RootsRow {
+  readonly day: number;
+  readonly today: number;
+  readonly open: number;
+}
+
+export interface FactRow {
+  readonly name: string;
+  readonly value: boolean | number | string;
+  readonly expMs: number;
+  readonly leaf: string;
+  readonly index: number;
+}
+
+export interface IdemRow {
+  readonly exec: string;
+  readonly leaf: string;
+  /** Digest of the request without `instance`; absent when its record was erased (RULE 6). */
+  readonly request?: string;
+}
+
+/** Values by kind of row. */
+export interface RowValues {
+  readonly plane: PlaneRow;
+  readonly containment: ContainmentRow;
+  readonly policy: PolicyRow;
+  readonly identity: IdentityRow;
+  /** jkt → subject. */
+  readonly key: { readonly subject: string };
+  readonly execution: ExecutionRow;
+  readonly run: RunRow;
+  readonly meter: MeterRow;
+  readonly roots: RootsRow;
+  readonly fact: FactRow;
+  readonly idem: IdemRow;
+  /** recognition → execution. */
+  readonly hold: { readonly exec: string };
+  /** A kill order that acted; its serial never acts again (RULE 34). */
+  readonly order: { readonly digest: string; readonly leaf: string; readonly lifted: boolean };
+  /** The signed bundle of a published version, so that it can be loaded and shown again. */
+  readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };
+  /** Time of the last entry, and the segment of the clock (RULE 39). */
+  readonly clock: { readonly atMs: number; readonly segment: number };
+  /** Free ephemera: counters for health. */
+  readonly tally: { readonly count: number };
+}
+export type RowKind = keyof RowValues;
+export interface RowKey {
+  readonly kind: RowKind;
+  readonly id: string;
+}
+export interface Row<K extends RowKind = RowKind> {
+  readonly kind: K;
+  readonly id: string;
+  /** Rises with each write of this row; 0 = absent. */
+  readonly version: number;
+  /** Position of the last write in the order of the log; lists are sorted by it. */
+  readonly order: number;
+  readonly value: RowValues[K];
+}
+/** `[kind, id, version]` of everything a decision read. */
+export type Versions = readonly (readonly [kind: RowKind, id: string, version: number])[];
+
+/** The core's view of the rows inside the write transaction, including what earlier commands of the batch did. */
+export interface RowReader {
+  get<K extends RowKind>(kind: K, id: string): RowValues[K] | undefined;
+  /** 0 when the row does not exist. */
+  version(kind: RowKind, id: string): number;
+}
+
+/** The single ids of rows that exist once. */
+export const SELF = 'self';
+
+/** Fields of an execution row that `list` can filter by; a store keeps an index for each. */
+export const executionIndex = (row: ExecutionRow): Readonly<Record<string, string>> => ({
+  state: row.state,
+  run: row.run,
+  parent: row.parent?.exec ?? '',
+  agent: row.chain.at(-1)?.id ?? '',
+  action: row.action,
+  verdict: row.verdict,
+});
