@@ -1,7 +1,9 @@
 // The face of @licet/control-plane.
-export { apply, project } from './core/apply.ts';
+export { createPlane, type PlaneOptions } from './plane.ts';
+export { machine, type Machine } from './core/machine.ts';
 export type { ApplyContext, EntryDetail, NewEntry, Put, Transition } from './core/transition.ts';
 export type * from './core/commands.ts';
 export { executionIndex, SELF } from './core/rows.ts';
 export type * from './core/rows.ts';
 export type * from './ports.ts';
+export type * from './face.ts';

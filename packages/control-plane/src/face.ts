@@ -1,0 +1,85 @@
+// The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
+import type { Confine, Grade, Json, ScopeKind } from '@licet/evidence';
+import type { Caller, Door, Effect, Reply } from './core/commands.ts';
+import type { ActiveContainment, ExecutionRow } from './core/rows.ts';
+import type { Committed } from './ports.ts';
+
+/** A commit's reply with its evidence. */
+export interface Answered {
+  readonly reply: Reply;
+  readonly entries: readonly Committed[];
+  readonly notes: readonly string[];
+  /** From the size the caller had seen to the tree of the proofs (RULE 8). */
+  readonly consistency?: readonly Uint8Array[];
+  /** Opened commitments, for the door that runs it (RULE 40). */
+  readonly disclosures?: {
+    readonly arguments: readonly (readonly [string, string, Json])[];
+    readonly resources: readonly (readonly [string, string, Json])[];
+  };
+  /** How much the determining policies let a denial show (RULE 45), and their own advice. */
+  readonly explain?: { readonly show: 'full' | 'code'; readonly advice?: string };
+}
+
+export interface DecideRequest {
+  readonly action: string;
+  readonly arguments: { readonly [name: string]: Json };
+  readonly parent?: string;
+  /** base64url, ≥ 16 bytes. */
+  readonly idempotencyKey: string;
+  /** 16 bytes. */
+  readonly instance: Uint8Array;
+  readonly start?: boolean;
+  readonly audience?: string;
+  readonly child?: { readonly agent: string; readonly jkt: string };
+  readonly door: { readonly grade: Grade; readonly confine: Confine; readonly bound?: readonly string[] };
+  readonly seen?: number;
+}
+
+/** The parts of an evidence bundle that the plane holds; the server formats the file. */
+export interface EvidenceParts {
+  readonly kind: 'execution' | 'run';
+  readonly origin: string;
+  readonly subject: string;
+  readonly entries: readonly { readonly index: number; readonly bytes: Uint8Array; readonly proof: readonly Uint8Array[] }[];
+  readonly checkpoints: readonly { readonly note: string; readonly consistency: readonly Uint8Array[] }[];
+  readonly executions: Readonly<Record<string, Json>>;
+  readonly bundles: readonly Json[];
+}
+
+/** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
+export interface Plane {
+  /** Opens: appends `boot` (and `genesis` on a new log), loads the bundle, proves a known denial (DESIGN §6). */
+  readonly origin: string;
+  readonly tenant: string;
+  readonly audience: string;
+  decide(caller: Caller, request: DecideRequest): Promise<Answered>;
+  /** A held caller is there again (RULE 23). */
+  resume(caller: Caller, exec: string, body: { readonly idempotencyKey: string; readonly instance: Uint8Array; readonly start?: boolean; readonly seen?: number }): Promise<Answered>;
+  redeem(caller: Caller, exec: string, body: { readonly permit: { readonly entry: Uint8Array; readonly index: number }; readonly instance: Uint8Array; readonly door: Omit<Door, 'custody'>; readonly seen?: number }): Promise<Answered>;
+  renew(caller: Caller, exec: string, body: { readonly instance: Uint8Array; readonly counter: number; readonly nonce: string }): Promise<Answered>;
+  report(caller: Caller, exec: string, body: { readonly instance: Uint8Array; readonly status: 'completed' | 'failed' | 'halted'; readonly result?: Json; readonly exit?: number; readonly reason?: string; readonly settled?: readonly { readonly name: string; readonly amount: string }[]; readonly seen?: number }): Promise<Answered>;
+  cancel(caller: Caller, exec: string): Promise<Answered>;
+  approve(caller: Caller, exec: string, body: { readonly hold: string; readonly group: string; readonly verdict: 'approve' | 'reject'; readonly expiresMs?: number; readonly method: 'token' | 'passkey' }): Promise<Answered>;
+  /** An operator action: done, held for a second person, or refused (RULE 34). */
+  operate(caller: Caller, effect: Effect, options?: { readonly idempotencyKey?: string; readonly seen?: number }): Promise<Answered>;
+  /** A kill order whose note the shell has read: verified here, effective in memory before this returns (RULE 34). */
+  order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
+  /** Lets due executions expire, lapse or fall in doubt. Returns their ids. */
+  tick(): Promise<readonly string[]>;
+  /** The subject that owns this key and is not revoked; undefined otherwise. */
+  identify(jkt: string): Promise<{ readonly subject: string; readonly roles: readonly string[]; readonly kind: string } | undefined>;
+  execution(exec: string): Promise<ExecutionRow | undefined>;
+  /** Opened arguments and resources of an execution, from its record. */
+  opened(exec: string): Promise<{ readonly arguments: { readonly [name: string]: Json }; readonly resources: readonly { readonly type: string; readonly id: string }[] } | 'erased' | undefined>;
+  containments(): Promise<{ readonly epoch: number; readonly active: readonly ActiveContainment[] }>;
+  previewContainment(scope: { readonly kind: ScopeKind; readonly id: string }): Promise<readonly ExecutionRow[]>;
+  evidence(kind: 'execution' | 'run', id: string): Promise<EvidenceParts | undefined>;
+  lineage(run: string): Promise<Json | undefined>;
+  /** Problems of a bundle, without publishing it. */
+  check(bundle: Json): Promise<{ readonly ok: boolean; readonly digest?: string; readonly problems: readonly { readonly code: string; readonly message: string; readonly where?: string; readonly next: string }[] }>;
+  /** Decides recorded decisions again under another bundle; no entry is written but one observation per run of it (RULE 1). */
+  replay(bundle: Json, limit: number): Promise<{ readonly decided: number; readonly changed: readonly { readonly executionId: string; readonly from: string; readonly to: string; readonly reasons: readonly string[] }[] }>;
+  /** What the plane can say of itself in words. */
+  state(): Promise<{ readonly state: 'enforcing' | 'observing' | 'contained' | 'fail-closed'; readonly why: string; readonly bundles: readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number }[]; readonly epoch: number; readonly inDoubt: number; readonly running: number }>;
+  close(): Promise<void>;
+}
