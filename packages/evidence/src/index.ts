@@ -41,3 +41,64 @@ export {
   type Batch,
   type Frontier,
 } from './frontier.ts';
+export { nobleCrypto, type Crypto } from './crypto.ts';
+export {
+  formatVkey,
+  isKeyName,
+  keyId,
+  parseVkey,
+  TYPE_COSIGNATURE,
+  TYPE_ED25519,
+  TYPE_ML_DSA_44,
+  verifierKey,
+  type KeyType,
+  type VerifierKey,
+} from './vkey.ts';
+export { jwkPublicKey, jwkThumbprint, publicKeyJwk, type PublicJwk, type PublicKey } from './jwk.ts';
+export {
+  formatNote,
+  MAX_NOTE_BYTES,
+  MAX_NOTE_SIGNATURES,
+  parseNote,
+  parseSignatureLine,
+  signatureLine,
+  verifyNote,
+  type Note,
+  type NoteSignature,
+  type NoteSigner,
+  type VerifiedNote,
+  type VerifiedSignature,
+} from './note.ts';
+export { formatCheckpoint, parseCheckpoint, type Checkpoint } from './checkpoint.ts';
+export {
+  cosignatureBlob,
+  cosignatureMessage,
+  subtreeMessage,
+  verifyCosignature,
+  type Subtree,
+} from './cosignature.ts';
+export { formatTlogProof, parseTlogProof, type TlogProof } from './tlog-proof.ts';
+export {
+  formatTlogPolicy,
+  parseTlogPolicy,
+  quorumMet,
+  verifyCheckpoint,
+  type PolicyGroup,
+  type PolicyLog,
+  type PolicyWitness,
+  type TlogPolicy,
+  type VerifiedCheckpoint,
+} from './tlog-policy.ts';
+export {
+  decodeEntryBundle,
+  decodeTile,
+  encodeEntryBundle,
+  encodeTile,
+  MAX_BUNDLED_ENTRY_BYTES,
+  parseTilePath,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  tilePath,
+  tileWidth,
+  type TileRef,
+} from './tiles.ts';
