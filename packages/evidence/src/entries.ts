@@ -51,7 +51,19 @@ const link = s.object({ kind: s.oneOf('user', 'agent'), id, identity: digest }, 
 const bundleRef = s.object({ layer, digest, version: s.integer(1) });
 const meter = s.object({ name: id, amount: decimal }, { currency: s.text(/^[A-Z]{3}$/, 'a currency') });
 const signature = s.object({ by: id, sig: s.text(/^[A-Za-z0-9_-]{86}$/, 'an Ed25519 signature') });
-const scopeKind = s.oneOf('execution', 'run', 'subtree', 'agent', 'tool', 'resource', 'tenant', 'everything');
+/** What a containment covers. */
+export const scopeKind = s.oneOf(
+  'execution',
+  'run',
+  'subtree',
+  'agent',
+  'tool',
+  'resource',
+  'tenant',
+  'everything',
+);
+/** What is contained: an id, an action, or `*`. */
+export const scopeId = s.text(/^[A-Za-z0-9*][A-Za-z0-9._:@/*-]{0,127}$/, 'a scope id');
 const spend = s.text(/^(plane|started|verifier:[A-Za-z0-9._-]{1,64})$/, 'plane, started or verifier:<set>');
 /** Public keys in entries are JWKs with their public members only. */
 export const publicJwk = s.anyOf(
@@ -217,7 +229,7 @@ const shapes = {
       op: s.oneOf('contain', 'lift'),
       scope: s.object({
         kind: scopeKind,
-        id: s.text(/^[A-Za-z0-9*][A-Za-z0-9._:@/*-]{0,127}$/, 'a scope id'),
+        id: scopeId,
       }),
       epoch: s.integer(1),
       cause: s.oneOf('operator', 'rule', 'order'),

@@ -102,3 +102,121 @@ export {
   tileWidth,
   type TileRef,
 } from './tiles.ts';
+export {
+  ENTRY_TYPES,
+  entryBytes,
+  MAX_CHAIN,
+  MAX_ENTRY_BYTES,
+  parseEntry,
+  permitId,
+  type Assurance,
+  type BundleRef,
+  type ChainLink,
+  type Confine,
+  type ContainmentEntry,
+  type Custody,
+  type Entry,
+  type EntryOf,
+  type EntryType,
+  type Grade,
+  type Heads,
+  type IdentityEntry,
+  type Meter,
+  type OutcomeEntry,
+  type OutcomeStatus,
+  type PermitEntry,
+  type RefusalEntry,
+  type ScopeKind,
+  type StartEntry,
+} from './entries.ts';
+export { disclosureDigest, encodeDisclosure, MAX_DISCLOSURES, type Disclosure } from './disclosures.ts';
+export {
+  commitArguments,
+  commitAttestation,
+  commitInputs,
+  commitMandateBody,
+  commitmentOf,
+  commitResources,
+  commitResult,
+  recordSalts,
+  unwrapWhole,
+  verifyCommitment,
+  WHOLE,
+  wrapWhole,
+  type Commitment,
+  type CommitmentKind,
+  type ResourceRef,
+} from './commitments.ts';
+export {
+  formatTrust,
+  KEY_PURPOSES,
+  parseTrust,
+  trustedKeys,
+  trustedLog,
+  trustedPolicy,
+  type KeyPurpose,
+  type Trust,
+  type TrustedLog,
+} from './trust.ts';
+export { ForkError, linkCheckpoint, type CheckpointLink, type LogHead } from './memory.ts';
+export { hasAssurance, MAX_SKEW_MS, type EntryWithProof, type ProofContext, type ProvenEntry } from './proven-entry.ts';
+export {
+  MAX_START_MS,
+  verifyPermit,
+  type PermitContext,
+  type PermitExpectation,
+  type VerifiedPermit,
+} from './permit.ts';
+export {
+  formatRenewal,
+  idemDigest,
+  instanceDigest,
+  longestGapMs,
+  parseRenewal,
+  verifyRenewal,
+  verifyStart,
+  VIA_OF_SPEND,
+  type Renewal,
+  type RenewalContext,
+  type VerifiedStart,
+} from './lease.ts';
+export {
+  checkPermitStatus,
+  formatStatus,
+  MAX_STATUS_AGE_MS,
+  parseStatus,
+  verifyStatus,
+  type Status,
+} from './status.ts';
+export {
+  containOrderDigest,
+  formatContainOrder,
+  formatSessionShare,
+  parseContainOrder,
+  parseSessionShare,
+  verifyContainOrder,
+  verifySessionShare,
+  type ContainOrder,
+  type SessionShare,
+} from './orders.ts';
+export {
+  approvalDigest,
+  assertionDigest,
+  verifyApproval,
+  verifyAssertion,
+  type ApprovalSubject,
+  type Assertion,
+  type RelyingParty,
+} from './approvals.ts';
+export { activeDigest, bundleDigest, bundleSigningBytes, mandateSigningBytes } from './signing.ts';
+export {
+  evidenceDigest,
+  formatEvidence,
+  MAX_EVIDENCE_BYTES,
+  parseEvidence,
+  type DisclosedPart,
+  type EvidenceFile,
+  type EvidenceParts,
+  type ExecutionRecord,
+  type SignedBundle,
+} from './evidence-bundle.ts';
