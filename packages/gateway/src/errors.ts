@@ -1,0 +1,66 @@
+// The gateway's operating failures: one class, a closed table of codes (STYLE "Errors").
+
+/** Every code a `GatewayError` can carry, with what it means and what the reader can do next. */
+export const GATEWAY_ERRORS = {
+  ERR_RUNNER_SPEC: {
+    meaning: 'The command as given cannot be run exactly: empty argv, a NUL, a bad variable name or marker.',
+    next: 'Correct the argument named in the message.',
+  },
+  ERR_RUNNER_NOT_FOUND: {
+    meaning: 'No executable of that name is where it was looked for.',
+    next: 'Give an absolute path, or a PATH of absolute directories that contains it.',
+  },
+  ERR_RUNNER_NOT_EXECUTABLE: {
+    meaning:
+      'The file cannot be measured and executed: a directory, not executable, not readable, or of no known form.',
+    next: 'Name a readable program; a text file without a #! line is refused because only a shell would run it.',
+  },
+  ERR_RUNNER_CHANGED: {
+    meaning: 'The executable is not the one that was measured.',
+    next: 'Measure again and ask again; if nobody changed it on purpose, find out who did.',
+  },
+  ERR_RUNNER_CWD: {
+    meaning: 'The working directory is not an absolute path of an existing directory.',
+    next: 'Give an absolute directory that exists on this host.',
+  },
+  ERR_RUNNER_CONFINEMENT: {
+    meaning: 'The confinement asked for is not to be had on this host.',
+    next: 'Call detectConfinement() and read its `why`; policy may also refuse to run here.',
+  },
+  ERR_RUNNER_GUARDIAN: {
+    meaning: 'The guardian process did not start, or spoke nonsense; whatever it had started was killed.',
+    next: 'Check that the pinned Node and the tools `unshare` and `setpriv` work for this account.',
+  },
+  ERR_RUNNER_SPAWN: {
+    meaning: 'The system refused to execute the command.',
+    next: 'The message quotes the system: E2BIG means that arguments and environment are too long.',
+  },
+  ERR_RUNNER_HALTED: {
+    meaning: 'A halt came before the command had started; nothing ran.',
+    next: 'None: ask again if the command is still wanted.',
+  },
+  ERR_RUNNER_SURVIVORS: {
+    meaning: 'Processes of the execution were still alive after they had been killed for 5 s.',
+    next: 'Look at the process ids in `pids` by hand; treat the execution as in doubt.',
+  },
+} as const satisfies Record<string, { readonly meaning: string; readonly next: string }>;
+
+/** The closed union of this package's error codes. */
+export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;
+
+/** An operating failure of a door program, with a stable code; `pids` is set for ERR_RUNNER_SURVIVORS only. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: GatewayErrorCode;
+  readonly pids?: readonly number[];
+
+  constructor(
+    code: GatewayErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly pids?: readonly number[] },
+  ) {
+    super(message, options);
+    this.code = code;
+    if (options?.pids !== undefined) this.pids = options.pids;
+  }
+}

@@ -1,0 +1,305 @@
+// Goal: after a halt, and after the death of the runner or the guardian, nothing of a command is alive, in every
+// confinement this host has; what each weaker kind loses is shown too. Method: real trees of processes, looked for by
+// their marker in /proc and by files that they keep touching.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync, readdirSync, chownSync, chmodSync, existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { CONFINEMENT_LIMITS, detectConfinement, type Confinement } from '../src/index.ts';
+import {
+  Footprints,
+  PATH,
+  aMarker,
+  carriers,
+  childrenOf,
+  sh,
+  sleep,
+  treeOfTwenty,
+  until,
+} from './fixtures/runner-kit.ts';
+
+const host = await detectConfinement();
+const available: Readonly<Record<Confinement, boolean>> = {
+  namespace: host.namespace,
+  cgroup: host.cgroup,
+  swept: existsSync('/proc/self/environ'),
+  'group-only': true,
+};
+const kinds = Object.keys(available) as Confinement[];
+const strong = kinds.filter((kind) => available[kind] && kind !== 'group-only');
+for (const kind of kinds.filter((name) => !available[name])) {
+  console.log(`not tested here: ${kind} (${host.why}); lost without it: it ${CONFINEMENT_LIMITS[kind]}`);
+}
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+function aTrail(): Footprints {
+  const trail = new Footprints();
+  cleanups.push(() => trail.remove());
+  return trail;
+}
+
+/** A marker whose carriers are killed after the test, whatever became of it. */
+function aWatchedMarker(): string {
+  const marker = aMarker();
+  cleanups.push(() => {
+    for (const pid of carriers(marker)) process.kill(pid, 'SIGKILL');
+  });
+  return marker;
+}
+
+async function expectNobody(marker: string, trail: Footprints): Promise<void> {
+  expect(carriers(marker)).toEqual([]);
+  expect(await trail.still()).toBe(true);
+}
+
+/** Runs a tree of twenty in a door of its own, and waits until all twenty have written. */
+async function aDoor(
+  marker: string,
+  trail: Footprints,
+  confinement: Confinement,
+  account: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<{ readonly door: ChildProcess; readonly guardian: number }> {
+  const job = {
+    argv: ['sh', '-c', treeOfTwenty(trail.folder)],
+    cwd: '/',
+    env: { PATH },
+    marker,
+    confinement,
+  };
+  const program = fileURLToPath(new URL('./fixtures/door.ts', import.meta.url));
+  const door = spawn(process.execPath, [program, JSON.stringify(job)], {
+    env: {},
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...account,
+  });
+  cleanups.push(() => door.kill('SIGKILL'));
+  let output = '';
+  door.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await until('twenty writers', () => output.includes('\n') && trail.count() === 20);
+  const report = JSON.parse(output) as { pid: number; confinement: Confinement };
+  expect(report.confinement).toBe(confinement);
+  return { door, guardian: report.pid };
+}
+
+describe.each(strong)('%s', (confinement) => {
+  test('rule 29: after a halt nothing is alive of twenty processes that call setsid, fork twice or ignore SIGTERM', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement });
+    expect(handle.confinement).toBe(confinement);
+    await until('twenty writers', () => trail.count() === 20);
+    await handle.halt('test', 300);
+    await expectNobody(marker, trail);
+    expect(await handle.done).toMatchObject({ halted: 'test' });
+  });
+
+  test('rule 29: a setsid child does not outlive a halt', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const script = `setsid sh -c 'while :; do echo x >> ${trail.folder}/s; sleep 0.05; done' & wait`;
+    const handle = await sh(script, { marker, confinement });
+    await until('the child', () => trail.count() === 1);
+    await handle.halt('test', 0);
+    await expectNobody(marker, trail);
+  });
+
+  test('rule 29: a double fork does not outlive a halt, nor the end of the first process', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const orphan = `(setsid sh -c '(while :; do echo x >> ${trail.folder}/d; sleep 0.05; done) &' &)`;
+    const handle = await sh(`${orphan}; sleep 300`, { marker, confinement });
+    await until('the orphan', () => trail.count() === 1);
+    await handle.halt('test', 0);
+    await expectNobody(marker, trail);
+    const result = await (await sh(`${orphan}; sleep 0.3; exit 4`, { marker, confinement })).done;
+    expect(result.exit).toBe(4);
+    await expectNobody(marker, trail);
+  });
+
+  test('rule 29: when the runner is killed with -9 everything is gone within 2 s', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const { door } = await aDoor(marker, trail, confinement);
+    door.kill('SIGKILL');
+    await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+    await expectNobody(marker, trail);
+  });
+
+  test('rule 29: when the guardian is killed with -9 everything is gone, and the result says so', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement });
+    await until('twenty writers', () => trail.count() === 20);
+    process.kill(handle.pid, 'SIGKILL');
+    expect(await handle.done).toMatchObject({ exit: null, halted: 'guardian_lost' });
+    await expectNobody(marker, trail);
+  });
+
+  test('rule 29: a guardian that is stopped does not stop a halt', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement });
+    await until('twenty writers', () => trail.count() === 20);
+    const guardian = confinement === 'namespace' ? (childrenOf(handle.pid)[0] ?? 0) : handle.pid;
+    process.kill(guardian, 'SIGSTOP');
+    await handle.halt('test', 0);
+    await expectNobody(marker, trail);
+  });
+
+  test('a tree of processes that were stopped is killed like any other', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement });
+    await until('twenty writers', () => trail.count() === 20);
+    for (const pid of carriers(marker)) process.kill(pid, 'SIGSTOP');
+    await handle.halt('test', 100);
+    await expectNobody(marker, trail);
+  });
+});
+
+describe.runIf(host.namespace)('a PID namespace', () => {
+  test('rule 29: holds a process that drops the marker and is orphaned in a session of its own', async () => {
+    const trail = aTrail();
+    const handle = await sh(
+      `(env -i setsid sh -c 'while :; do echo x >> ${trail.folder}/e; /bin/sleep 0.05; done' &); sleep 300`,
+      {
+        confinement: 'namespace',
+      },
+    );
+    await until('the evader', () => trail.count() === 1);
+    await handle.halt('test', 0);
+    expect(await trail.still()).toBe(true);
+  });
+
+  test('rule 29: is gone when its first process is killed with -9 from outside', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement: 'namespace' });
+    await until('twenty writers', () => trail.count() === 20);
+    process.kill(childrenOf(handle.pid)[0] ?? 0, 'SIGKILL');
+    expect(await handle.done).toMatchObject({ halted: 'guardian_lost' });
+    await expectNobody(marker, trail);
+  });
+
+  test.runIf(existsSync('/usr/bin/setpriv'))(
+    'rule 29: is gone when the runner is killed while the guardian is stopped and cannot read its pipe',
+    async () => {
+      const [marker, trail] = [aWatchedMarker(), aTrail()];
+      const { door, guardian } = await aDoor(marker, trail, 'namespace');
+      process.kill(childrenOf(guardian)[0] ?? 0, 'SIGSTOP');
+      door.kill('SIGKILL');
+      await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+      await expectNobody(marker, trail);
+    },
+  );
+
+  test('rule 29: its first process cannot be killed by those it holds', async () => {
+    const result = await (
+      await sh('kill -9 1; kill -TERM 1; kill -STOP 1; sleep 0.1; exit 6', { confinement: 'namespace' })
+    ).done;
+    expect(result.exit).toBe(6);
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    'rule 29: holds for an account without privileges, by a user namespace',
+    async () => {
+      const [marker, trail] = [aWatchedMarker(), aTrail()];
+      chmodSync(trail.folder, 0o777);
+      chownSync(trail.folder, 65_534, 65_534);
+      const { door } = await aDoor(marker, trail, 'namespace', { uid: 65_534, gid: 65_534 }).catch(
+        (error: unknown) => {
+          console.log(
+            'not tested here: namespace for an unprivileged account; such a runner falls back to swept',
+          );
+          throw error;
+        },
+      );
+      door.kill('SIGKILL');
+      await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+      await expectNobody(marker, trail);
+    },
+  );
+});
+
+describe.runIf(host.cgroup)('a cgroup', () => {
+  test('rule 29: holds a process that drops the marker, and its directory is removed afterwards', async () => {
+    const trail = aTrail();
+    const handle = await sh(
+      `(env -i setsid sh -c 'while :; do echo x >> ${trail.folder}/e; /bin/sleep 0.05; done' &); sleep 300`,
+      {
+        confinement: 'cgroup',
+      },
+    );
+    await until('the evader', () => trail.count() === 1);
+    const first = carriersOfGroup(`licet-${process.pid}-`);
+    expect(first).toHaveLength(1);
+    await handle.halt('test', 0);
+    expect(await trail.still()).toBe(true);
+    expect(carriersOfGroup(`licet-${process.pid}-`)).toEqual([]);
+  });
+});
+
+describe('what the weaker kinds lose', () => {
+  test('rule 29: swept loses a process that drops the marker and is orphaned', async () => {
+    const trail = aTrail();
+    const handle = await sh(
+      `(env -i setsid sh -c 'echo $$ > ${trail.folder}/pid; while :; do echo x >> ${trail.folder}/e; /bin/sleep 0.05; done' &); sleep 300`,
+      { confinement: 'swept' },
+    );
+    await until('the evader', () => trail.count() === 2);
+    await handle.halt('test', 0);
+    expect(await trail.still()).toBe(false);
+    process.kill(Number(readFileSync(`${trail.folder}/pid`, 'utf8')), 'SIGKILL');
+  });
+
+  test('rule 29: group-only loses a setsid child, and stops the rest', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement: 'group-only' });
+    await until('twenty writers', () => trail.count() === 20);
+    await handle.halt('test', 300);
+    expect(await trail.still()).toBe(false);
+    // Ten are in sessions of their own, each with its sleep in between.
+    expect(carriers(marker).length).toBeGreaterThanOrEqual(10);
+    const before = readdirSync(trail.folder).map(
+      (name) => [name, readFileSync(`${trail.folder}/${name}`).length] as const,
+    );
+    await sleep(300);
+    const moving = before
+      .filter(([name, size]) => readFileSync(`${trail.folder}/${name}`).length > size)
+      .map(([name]) => name);
+    expect(moving.every((name) => name.startsWith('session-') || name.startsWith('orphan-'))).toBe(true);
+  });
+
+  test('rule 29: a runner of group-only that is killed takes the group with it', async () => {
+    const [marker, trail] = [aWatchedMarker(), aTrail()];
+    const { door } = await aDoor(marker, trail, 'group-only');
+    door.kill('SIGKILL');
+    await sleep(1_000);
+    const grew = (name: string): number => readFileSync(`${trail.folder}/${name}`).length;
+    const before = ['plain-0', 'deaf-0', 'deaf-4'].map(grew);
+    await sleep(300);
+    expect(['plain-0', 'deaf-0', 'deaf-4'].map(grew)).toEqual(before);
+  });
+
+  test('rule 29: a kind that the host has not is an error, never a weaker kind', async () => {
+    for (const kind of kinds) {
+      if (available[kind]) continue;
+      await expect(sh('true', { confinement: kind })).rejects.toMatchObject({
+        code: 'ERR_RUNNER_CONFINEMENT',
+      });
+    }
+    expect(available[host.best]).toBe(true);
+    expect(kinds.find((kind) => available[kind])).toBe(host.best);
+  });
+});
+
+/** Names of the cgroup directories of this process's executions. */
+function carriersOfGroup(prefix: string): string[] {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  return mounts
+    .filter(
+      ([, , type, options]) =>
+        type === 'cgroup2' || (type === 'cgroup' && options?.split(',').includes('freezer')),
+    )
+    .flatMap(([, mount]) => readdirSync(mount ?? '', { recursive: true }) as string[])
+    .filter((name) => name.split('/').at(-1)?.startsWith(prefix) && !name.includes('.'));
+}
