@@ -50,6 +50,19 @@ export interface Commitments {
   readonly inputs: string;
 }
 
+/** The bundle's rules for containment by consequence (RULE 33): what contains, and how wide. */
+export interface Consequence {
+  readonly scope: 'run' | 'agent';
+  /** This many denials of one run within this time. */
+  readonly denials?: { readonly count: number; readonly withinMs: number };
+  /** A permit presented twice, or by another than its key. */
+  readonly replay?: boolean;
+  /** An outcome for something that never started. */
+  readonly unstarted?: boolean;
+  /** A tool whose definition is not the pinned one. */
+  readonly unpinned?: boolean;
+}
+
 /** What the policy said, as far as Apply needs it. */
 export interface Verdict {
   readonly verdict: 'allow' | 'deny' | 'hold';
@@ -93,8 +106,7 @@ export interface DecideCommand {
   readonly reservations: readonly Reservation[];
   /** Leaves of the approvals that the evaluation counted. */
   readonly approvals: readonly string[];
-  /** The containment rules of the bundle (RULE 33): denials in a time contain the run. */
-  readonly consequence?: { readonly denials: number; readonly withinMs: number };
+  readonly consequence?: Consequence;
 }
 
 /** Refuse what could not even be decided (schema, unknown action, not canonical …) once identity is known. */
@@ -113,7 +125,7 @@ export interface RefuseCommand {
   readonly idem: string;
   readonly request: string;
   readonly door: Door;
-  readonly consequence?: { readonly denials: number; readonly withinMs: number };
+  readonly consequence?: Consequence;
 }
 
 /** Spend the permit and open the lease (RULE 2, 6). */
@@ -123,9 +135,11 @@ export interface RedeemCommand {
   readonly caller: Caller;
   /** Permit id: base64url leaf hash. */
   readonly permit: string;
-  /** Index and origin the caller presents: a foreign or replayed permit contains its run (RULE 33). */
   readonly instance: string;
   readonly door: Door;
+  /** The current policy's word on the recorded request, with today's facts (RULE 4). */
+  readonly verdict: Verdict;
+  readonly consequence?: Consequence;
 }
 
 export interface RenewCommand {
@@ -135,8 +149,8 @@ export interface RenewCommand {
   readonly instance: string;
   readonly counter: number;
   readonly nonce: string;
-  /** Fresh verdict of the current policy on the recorded inputs; absent when the policy head has not changed. */
-  readonly verdict?: Verdict;
+  /** The current policy's word on the recorded request, with today's facts and its own approvals (RULE 24). */
+  readonly verdict: Verdict;
 }
 
 export interface ReportCommand {
@@ -149,6 +163,7 @@ export interface ReportCommand {
   readonly exit?: number;
   readonly reason?: string;
   readonly settled: readonly { readonly name: string; readonly amount: string }[];
+  readonly consequence?: Consequence;
 }
 
 export interface CancelCommand {

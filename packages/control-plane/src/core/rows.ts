@@ -225,8 +225,8 @@ export interface RowValues {
   readonly order: { readonly digest: string; readonly leaf: string; readonly lifted: boolean };
   /** The signed bundle of a published version, so that it can be loaded and shown again. */
   readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };
-  /** Time of the last entry, and the segment of the clock (RULE 39). */
-  readonly clock: { readonly atMs: number; readonly segment: number };
+  /** Time of the last entry; the segment of the clock and the index at which it began (RULE 39). */
+  readonly clock: { readonly atMs: number; readonly segment: number; readonly segmentStart: number };
   /** Free ephemera: counters for health. */
   readonly tally: { readonly count: number };
 }

@@ -1,0 +1,30 @@
+// Approve: a person's word on one hold, over its exact leaf (RULE 22). Another hold is another question.
+import { mayApprove } from './approvals.ts';
+import type { ApproveCommand } from './commands.ts';
+import type { Draft } from './draft.ts';
+import type { Transition } from './transition.ts';
+
+/** Longest life of an approval. */
+export const APPROVAL_TTL_MS = 900_000;
+
+/** Applies an `approve` command. */
+export function approve(draft: Draft, command: ApproveCommand): Transition {
+  const row = draft.get('execution', command.exec);
+  const conflict = (code: string): Transition => draft.reply({ kind: 'conflict', code, exec: command.exec });
+  if (row?.hold === undefined || (row.state !== 'held' && row.state !== 'approved')) return conflict('not_held');
+  if (row.hold.leaf !== command.hold) return conflict('other_hold');
+  if (draft.nowMs >= row.hold.untilMs) return conflict('hold_expired');
+  if (!row.hold.groups.some(({ group }) => group === command.group)) return conflict('other_group');
+  if (!mayApprove(draft, row, command.caller.subject, command.group)) return conflict('may_not_approve');
+  draft.append('approval', {
+    exec: row.exec,
+    hold: { index: row.hold.index, leaf: row.hold.leaf },
+    group: command.group,
+    verdict: command.verdict,
+    by: command.caller.subject,
+    method: command.method,
+    expires: Math.min(command.expiresMs, draft.nowMs + APPROVAL_TTL_MS),
+    ...(command.assertion === undefined ? {} : { assertion: command.assertion }),
+  });
+  return draft.reply({ kind: 'approval', exec: row.exec, complete: draft.get('execution', row.exec)?.state === 'approved' });
+}

@@ -1,0 +1,288 @@
+// Operate: what people do to the plane is a governed, logged execution like every other, decided by a built-in policy
+// that no bundle can change (RULE 34). What needs two people is held until a second one approves.
+import { base64url, canonicalBytes, sha256, utf8, type Json } from '@licet/evidence';
+import { approvedGroups, SECOND_PERSON, standing } from './approvals.ts';
+import type { Effect, OperateCommand } from './commands.ts';
+import { contain, lift } from './consequence.ts';
+import { containmentOf } from './containment.ts';
+import type { Draft } from './draft.ts';
+import type { ExecutionRow, IdentityRow } from './rows.ts';
+import { SELF } from './rows.ts';
+import { settlement } from './meters.ts';
+import type { Transition } from './transition.ts';
+
+/** Who may do what, and what takes two. Its digest is in every `boot` entry. */
+export const OPERATOR_POLICY = {
+  contain: { role: 'operator', people: 1 },
+  lift: { role: 'operator', people: 2 },
+  publish: { role: 'author', people: 1, observing: 2 },
+  floor: { role: 'author', people: 2 },
+  identity: { role: 'operator', people: 1 },
+  fact: { role: 'operator', people: 1 },
+  resolve: { role: 'operator', people: 1 },
+  clock: { role: 'operator', people: 2 },
+  notice: { role: 'operator', people: 1 },
+} as const satisfies Record<Effect['op'], { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }>;
+
+/** Digest of the operator policy, for `boot`. */
+export const operatorPolicyDigest = (): string =>
+  base64url(sha256(utf8('licet/operator-policy/v1\n'), canonicalBytes(OPERATOR_POLICY as unknown as Json)));
+
+const ENGINE = 'licet-operator/1';
+const REASON = 'licet/operator';
+const HOLD_MS = 900_000;
+const OPERATION_MS = 1_000;
+
+/** Applies an `operate` command. */
+export function operate(draft: Draft, command: OperateCommand): Transition {
+  const seen = draft.get('idem', command.idem);
+  if (seen !== undefined) return draft.reply({ kind: 'decided', exec: seen.exec, sameRequest: seen.request === command.request });
+  const { effect } = command;
+  const actor = draft.get('identity', command.caller.subject);
+  const rule = OPERATOR_POLICY[effect.op];
+  if (actor === undefined || actor.revoked || !actor.roles.includes(rule.role)) {
+    return refuse(draft, command, actor, 'role');
+  }
+  const problem = impossible(draft, effect);
+  if (problem !== undefined) return draft.reply({ kind: 'conflict', code: problem });
+
+  const before = heldBefore(draft, command);
+  const twoPeople = draft.plane.people === 2 && (rule.people === 2 || (effect.op === 'publish' && effect.observing));
+  if (twoPeople && (before === undefined || !approvedGroups(draft, before, draft.nowMs).includes(SECOND_PERSON))) {
+    return hold(draft, command, actor, before);
+  }
+  return carryOut(draft, command, actor, before);
+}
+
+function carryOut(draft: Draft, command: OperateCommand, actor: IdentityRow, before: ExecutionRow | undefined): Transition {
+  const exec = before?.exec ?? command.exec;
+  const approvals = before === undefined ? [] : standing(draft, before, draft.nowMs).map((one) => one.leaf);
+  const permit = draft.append(
+    'permit',
+    {
+      ...subject(draft, command, actor, exec),
+      ...(before?.hold === undefined ? {} : { prior: before.hold.leaf }),
+      ...(approvals.length === 0 ? {} : { approvals }),
+      spend: 'started',
+      nbf: draft.nowMs,
+      exp: draft.nowMs + OPERATION_MS,
+      lease: { ttlMs: OPERATION_MS, maxMs: OPERATION_MS },
+      assurance: 'logged',
+    },
+    { detail: { request: command.request } },
+  );
+  const start = draft.append('start', {
+    exec,
+    permit: permit.leaf,
+    via: 'direct',
+    instance: command.instance,
+    jkt: command.caller.jkt,
+    ...door(draft),
+    leaseUntil: draft.nowMs + OPERATION_MS,
+    epoch: containmentOf(draft).epoch,
+    heads: draft.heads,
+  });
+  const by = [...new Set([command.caller.subject, ...(before === undefined ? [] : standing(draft, before, draft.nowMs).map((one) => one.by))])].slice(0, 4);
+  const { leaf, atMs } = perform(draft, command.effect, by);
+  draft.append(
+    'outcome',
+    {
+      exec,
+      permit: permit.leaf,
+      start: start.leaf,
+      status: 'completed',
+      renewals: 0,
+      longestGapMs: 0,
+      by: 'plane',
+      settled: [],
+    },
+    atMs === undefined ? {} : { atMs },
+  );
+  return draft.reply({
+    kind: 'operated',
+    exec,
+    effect: command.effect.op,
+    ...(leaf === undefined ? {} : { leaf }),
+    epoch: containmentOf(draft).epoch,
+  });
+}
+
+/** Appends what the effect is; returns its leaf, and the time that what follows must bear when the clock was moved. */
+function perform(draft: Draft, effect: Effect, by: readonly string[]): { readonly leaf?: string; readonly atMs?: number } {
+  switch (effect.op) {
+    case 'contain':
+      return { leaf: contain(draft, { scope: effect.scope, cause: 'operator', by }) };
+    case 'lift':
+      return { leaf: lift(draft, effect.leaf, by) };
+    case 'publish': {
+      const floor = draft.get('policy', SELF)?.floors[effect.layer] ?? 1;
+      const { layer, digest, version, sigs, signed } = effect;
+      const prev = draft.get('policy', SELF)?.head ?? null;
+      return { leaf: draft.append('policy', { op: 'publish', layer, digest, version, floor, sigs, prev }, { detail: { signed } }).leaf };
+    }
+    case 'floor': {
+      const policy = draft.get('policy', SELF)!;
+      const current = policy[effect.layer]!;
+      const { digest, version } = current;
+      return { leaf: draft.append('policy', { op: 'floor', layer: effect.layer, digest, version, floor: effect.floor, sigs: [], prev: policy.head }).leaf };
+    }
+    case 'identity':
+      return { leaf: appendIdentity(draft, effect, by[0]!) };
+    case 'fact': {
+      const { name, value, expMs } = effect;
+      return { leaf: draft.append('fact', { name, value, source: 'operator', exp: expMs, by: by[0]! }).leaf };
+    }
+    case 'resolve': {
+      const row = draft.get('execution', effect.exec)!;
+      return {
+        leaf: draft.append('outcome', {
+          exec: effect.exec,
+          permit: row.permit!.leaf,
+          start: row.start!.leaf,
+          status: effect.status,
+          renewals: row.lease?.counter ?? 0,
+          longestGapMs: row.lease?.longestGapMs ?? 0,
+          by: 'operator',
+          reason: effect.reason,
+          resolves: row.outcome!.leaf,
+          settled: settlement(row.reserved, []),
+        }).leaf,
+      };
+    }
+    case 'clock': {
+      // RULE 39: entry time starts again at the operator's word; what was permitted before it is over.
+      const to = draft.context.nowMs;
+      return { leaf: draft.append('clock', { from: draft.nowMs, to, by }).leaf, atMs: to };
+    }
+    case 'notice':
+      return { leaf: draft.append('notice', { kind: effect.notice, digest: effect.digest, by: by[0]! }).leaf };
+    default:
+      return effect satisfies never;
+  }
+}
+
+/** Appends an identity entry; shared with genesis. */
+export function appendIdentity(draft: Draft, effect: Effect & { readonly op: 'identity' }, by: string): string {
+  const { change, subject: who, kind, roles, groups, keys, root, name } = effect;
+  return draft.append(
+    'identity',
+    {
+      op: change,
+      subject: who,
+      kind,
+      roles,
+      groups,
+      keys,
+      by,
+      ...(effect.for === undefined ? {} : { for: effect.for }),
+      ...(root === undefined ? {} : { root }),
+    },
+    { detail: name === undefined ? {} : { name } },
+  ).leaf;
+}
+
+/** Why the effect cannot be, whoever asks: nothing is appended for it. */
+function impossible(draft: Draft, effect: Effect): string | undefined {
+  switch (effect.op) {
+    case 'lift':
+      return containmentOf(draft).active.some((one) => one.leaf === effect.leaf) ? undefined : 'not_contained';
+    case 'publish': {
+      const policy = draft.get('policy', SELF);
+      const current = policy?.[effect.layer];
+      if (current !== undefined && effect.version <= current.version) return 'version_not_rising';
+      return effect.version < (policy?.floors[effect.layer] ?? 1) ? 'below_floor' : undefined;
+    }
+    case 'floor': {
+      const current = draft.get('policy', SELF)?.[effect.layer];
+      return current === undefined || effect.floor > current.version ? 'floor_above_version' : undefined;
+    }
+    case 'identity': {
+      const row = draft.get('identity', effect.subject);
+      if (effect.change === 'register') {
+        if (row !== undefined) return 'already_registered';
+      } else if (row === undefined || row.revoked) return 'unknown_identity';
+      // One key, one identity: a key that another identity holds or held proves nothing.
+      const taken = effect.jkts.some((jkt) => {
+        const owner = draft.get('key', jkt)?.subject;
+        return owner !== undefined && owner !== effect.subject;
+      });
+      return taken ? 'key_taken' : undefined;
+    }
+    case 'resolve':
+      return draft.get('execution', effect.exec)?.state === 'in_doubt' ? undefined : 'not_in_doubt';
+    case 'clock':
+      return draft.context.nowMs < draft.nowMs ? undefined : 'clock_is_right';
+    case 'contain':
+    case 'fact':
+    case 'notice':
+      return undefined;
+    default:
+      return effect satisfies never;
+  }
+}
+
+function heldBefore(draft: Draft, command: OperateCommand): ExecutionRow | undefined {
+  const hold = draft.get('hold', command.recognition);
+  const row = hold === undefined ? undefined : draft.get('execution', hold.exec);
+  const open = row?.state === 'held' || row?.state === 'approved';
+  return open && row.chain.at(-1)?.id === command.caller.subject ? row : undefined;
+}
+
+function hold(draft: Draft, command: OperateCommand, actor: IdentityRow, before: ExecutionRow | undefined): Transition {
+  const exec = before?.exec ?? command.exec;
+  const untilMs = before?.hold?.untilMs ?? draft.nowMs + HOLD_MS;
+  const holds = [{ group: SECOND_PERSON, need: 1, untilMs }];
+  const asked = draft.reply({ kind: 'refused', exec, code: 'held', verdict: 'hold', reasons: [REASON], holds });
+  if (before !== undefined) return asked;
+  draft.append(
+    'refusal',
+    { ...subject(draft, command, actor, exec), verdict: 'hold', code: 'held', holds: [{ group: SECOND_PERSON, need: 1, until: untilMs }] },
+    { detail: { request: command.request, recognition: command.recognition } },
+  );
+  return draft.reply(asked.reply);
+}
+
+function refuse(draft: Draft, command: OperateCommand, actor: IdentityRow | undefined, code: string): Transition {
+  draft.append(
+    'refusal',
+    {
+      exec: command.exec,
+      run: command.exec,
+      action: `licet/${command.effect.op}`,
+      jkt: command.caller.jkt,
+      idem: command.idem,
+      verdict: 'deny',
+      code,
+      ...(actor === undefined ? {} : { chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }] }),
+    },
+    { detail: { request: command.request } },
+  );
+  return draft.reply({ kind: 'refused', exec: command.exec, code, verdict: 'deny', reasons: [REASON], holds: [] });
+}
+
+/** The plane is both door and target of its own operations. */
+const door = (draft: Draft) => ({ grade: 'verified' as const, custody: draft.plane.custody, confine: 'none' as const });
+
+function subject(draft: Draft, command: OperateCommand, actor: IdentityRow, exec: string) {
+  return {
+    exec,
+    run: exec,
+    chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }],
+    action: `licet/${command.effect.op}`,
+    resource: command.commitments.resource,
+    aud: 'licet',
+    args: command.commitments.args,
+    inputs: command.commitments.inputs,
+    bound: [],
+    reasons: [REASON],
+    bundles: [],
+    meters: [],
+    epoch: containmentOf(draft).epoch,
+    heads: draft.heads,
+    incarnation: draft.plane.incarnation,
+    idem: command.idem,
+    ...door(draft),
+    jkt: command.caller.jkt,
+    engine: ENGINE,
+  };
+}

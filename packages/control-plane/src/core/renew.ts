@@ -1,0 +1,78 @@
+// Renew: the beat of a running execution. Everything that could take its authority away is looked at again; the answer
+// is a note signed by a lease key, or a refusal that halts it (RULE 5, DESIGN §7).
+import { formatRenewal } from '@licet/evidence';
+import type { RenewCommand } from './commands.ts';
+import { containmentOf } from './containment.ts';
+import type { Draft } from './draft.ts';
+import type { ExecutionRow } from './rows.ts';
+import { SELF } from './rows.ts';
+import { objection, type Objection } from './standing.ts';
+import type { Transition } from './transition.ts';
+
+/** Applies a `renew` command. */
+export function renew(draft: Draft, command: RenewCommand): Transition {
+  const row = draft.get('execution', command.exec);
+  if (row?.start === undefined || row.permit === undefined || row.lease === undefined) {
+    return draft.reply({ kind: 'conflict', code: 'not_started', exec: command.exec });
+  }
+  if (row.start.instance !== command.instance || row.jkt !== command.caller.jkt) {
+    return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
+  }
+  if (row.state !== 'running') return draft.reply({ kind: 'conflict', code: 'not_running', exec: row.exec });
+  // A lost reply is asked for again with a higher counter; an old counter is an old question (RULE 5).
+  if (command.counter <= row.lease.counter) return draft.reply({ kind: 'conflict', code: 'old_counter', exec: row.exec });
+
+  const endsMs = row.start.atMs + row.permit.maxMs;
+  const objected = renewalObjection(draft, command, row, endsMs);
+  if (objected !== undefined) return refuse(draft, command, row, objected);
+
+  const durationMs = Math.min(row.permit.ttlMs, endsMs - draft.nowMs);
+  const text = formatRenewal({
+    origin: draft.plane.origin,
+    exec: row.exec,
+    start: { index: row.start.index, leaf: row.start.leaf },
+    instance: row.start.instance,
+    counter: command.counter,
+    nonce: command.nonce,
+    at: draft.nowMs,
+    epoch: containmentOf(draft).epoch,
+    durationMs,
+  });
+  draft.keepNote(row.exec, draft.context.signNote(text));
+  return draft.reply({ kind: 'renewed', exec: row.exec, untilMs: draft.nowMs + durationMs });
+}
+
+function renewalObjection(draft: Draft, command: RenewCommand, row: ExecutionRow, endsMs: number): Objection | undefined {
+  if (draft.nowMs > row.lease!.untilMs) return { code: 'lease_ended' };
+  if (draft.nowMs >= endsMs) return { code: 'max_time' };
+  if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'lease_ended' };
+  return (
+    objection(draft, draft.plane.tenant, { ...row, caller: command.caller }, draft.nowMs) ??
+    (command.verdict.verdict === 'allow'
+      ? undefined
+      : {
+          code: command.verdict.code ?? 'policy',
+          ...(command.verdict.failedLink === undefined ? {} : { failedLink: command.verdict.failedLink }),
+        })
+  );
+}
+
+function refuse(draft: Draft, command: RenewCommand, row: ExecutionRow, objected: Objection): Transition {
+  const { code, failedLink } = objected;
+  const more = failedLink === undefined ? {} : { failedLink };
+  draft.append('refusal', {
+    exec: row.exec,
+    run: row.run,
+    chain: row.chain,
+    action: row.action,
+    jkt: command.caller.jkt,
+    verdict: 'deny',
+    of: row.start!.leaf,
+    code,
+    ...more,
+    reasons: command.verdict.reasons.slice(0, 16),
+    epoch: containmentOf(draft).epoch,
+    heads: draft.heads,
+  });
+  return draft.reply({ kind: 'refused', exec: row.exec, code, verdict: 'deny', ...more, reasons: command.verdict.reasons, holds: [] });
+}

@@ -1,0 +1,75 @@
+// Report: what became of a start. Only the instance that redeemed may say so; what comes late moves no state (RULE 25).
+import type { CancelCommand, ReportCommand } from './commands.ts';
+import { consequence } from './consequence.ts';
+import type { Draft } from './draft.ts';
+import { settlement } from './meters.ts';
+import type { Transition } from './transition.ts';
+
+/** Applies a `report` command. */
+export function report(draft: Draft, command: ReportCommand): Transition {
+  const row = draft.get('execution', command.exec);
+  if (row === undefined) return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
+  if (row.start === undefined) return unstarted(draft, command);
+  if (row.start.instance !== command.instance || row.jkt !== command.caller.jkt) {
+    return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
+  }
+  const late = row.state !== 'running';
+  // The same report again, after a lost reply: the outcome that it made is the answer.
+  if (late && row.outcome?.by === 'executor' && row.outcome.status === command.status) {
+    return draft.reply({ kind: 'decided', exec: row.exec, sameRequest: true });
+  }
+  draft.append('outcome', {
+    exec: row.exec,
+    permit: row.permit!.leaf,
+    start: row.start.leaf,
+    status: command.status,
+    ...(command.result === undefined ? {} : { result: command.result }),
+    ...(command.exit === undefined ? {} : { exit: command.exit }),
+    ...(command.reason === undefined ? {} : { reason: command.reason }),
+    renewals: row.lease?.counter ?? 0,
+    longestGapMs: Math.max(row.lease?.longestGapMs ?? 0, draft.nowMs - (row.lease?.atMs ?? draft.nowMs)),
+    ...(row.lease === undefined ? {} : { leaseUntil: row.lease.untilMs }),
+    by: 'executor',
+    settled: late ? [] : settlement(row.reserved, command.settled),
+    ...(late ? { late: true as const } : {}),
+  });
+  return draft.reply({ kind: 'done', exec: row.exec, status: command.status, late });
+}
+
+/** An outcome without a start: nothing moves, the claim is on record, and the bundle may contain its run (RULE 33). */
+function unstarted(draft: Draft, command: ReportCommand): Transition {
+  const row = draft.get('execution', command.exec)!;
+  if (row.jkt !== command.caller.jkt) return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
+  const { leaf } = draft.append('refusal', {
+    exec: row.exec,
+    run: row.run,
+    chain: row.chain,
+    action: row.action,
+    jkt: command.caller.jkt,
+    verdict: 'deny',
+    code: 'not_started',
+    of: row.decision.leaf,
+  });
+  consequence(draft, { rule: command.consequence, trigger: 'unstarted', exec: row.exec, leaf });
+  return draft.reply({ kind: 'refused', exec: row.exec, code: 'not_started', verdict: 'deny', reasons: [], holds: [] });
+}
+
+/** Applies a `cancel` command: a caller that gives up ends its hold (RULE 22). */
+export function cancel(draft: Draft, command: CancelCommand): Transition {
+  const row = draft.get('execution', command.exec);
+  if (row === undefined || row.jkt !== command.caller.jkt) {
+    return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
+  }
+  if (row.state !== 'held' && row.state !== 'approved') return draft.reply({ kind: 'conflict', code: 'not_held', exec: row.exec });
+  draft.append('refusal', {
+    exec: row.exec,
+    run: row.run,
+    chain: row.chain,
+    action: row.action,
+    jkt: row.jkt,
+    verdict: 'deny',
+    code: 'cancelled',
+    of: row.hold!.leaf,
+  });
+  return draft.reply({ kind: 'done', exec: row.exec });
+}

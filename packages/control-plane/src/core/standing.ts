@@ -1,0 +1,84 @@
+// Standing: whether those on a chain may still act, now. Asked when deciding, redeeming and renewing alike, under the
+// same fence (RULE 4): identity, containment, parent, root grant.
+import type { ChainLink } from '@licet/evidence';
+import type { Caller } from './commands.ts';
+import { barred, covering, MAX_DEPTH, subjectOf } from './containment.ts';
+import type { ExecutionRow, RowReader } from './rows.ts';
+
+/** Why something may not go on: a code of the deny table, and the link of the chain that failed. */
+export interface Objection {
+  readonly code: string;
+  readonly failedLink?: number;
+  readonly retryAfterMs?: number;
+}
+
+/** What is asking to go on. */
+export interface Claim {
+  readonly exec: string;
+  readonly run: string;
+  readonly parent?: { readonly exec: string; readonly start: string } | undefined;
+  readonly depth: number;
+  readonly action: string;
+  readonly chain: readonly ChainLink[];
+  readonly caller: Caller;
+}
+
+/** The first objection to the claim, or undefined. */
+export function objection(rows: RowReader, tenant: string, claim: Claim, nowMs: number): Objection | undefined {
+  return (
+    identities(rows, claim) ??
+    (covering(rows, subjectOf(tenant, claim)) === undefined ? undefined : { code: 'contained' }) ??
+    parentage(rows, claim, nowMs)
+  );
+}
+
+function identities(rows: RowReader, { chain, caller }: Claim): Objection | undefined {
+  if (chain.length === 0) return { code: 'unidentified' };
+  for (const [failedLink, link] of chain.entries()) {
+    const row = rows.get('identity', link.id);
+    if (row === undefined || row.revoked || row.leaf !== link.identity) return { code: 'revoked', failedLink };
+  }
+  const actor = chain.at(-1)!;
+  const row = rows.get('identity', caller.subject);
+  // The key that speaks must belong to the acting identity today, not only when it opened its session.
+  if (row === undefined || row.revoked || caller.subject !== actor.id) return { code: 'unidentified' };
+  if (!row.jkts.includes(caller.jkt)) return { code: 'key_retired', failedLink: chain.length - 1 };
+  return undefined;
+}
+
+function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | undefined {
+  if (claim.parent === undefined) return undefined;
+  if (claim.depth > MAX_DEPTH) return { code: 'too_deep' };
+  let parent = rows.get('execution', claim.parent.exec);
+  // RULE 18: only the key that runs the parent, or the one its spawn permit names, may act below it.
+  const child = parent?.permit?.child;
+  const speaks = parent !== undefined && (parent.jkt === claim.caller.jkt || child?.jkt === claim.caller.jkt);
+  if (parent === undefined || !speaks || parent.start?.leaf !== claim.parent.start || parent.run !== claim.run) {
+    return { code: 'not_parent' };
+  }
+  for (let depth = 0; parent !== undefined && depth <= MAX_DEPTH; depth += 1) {
+    if (!isRunning(parent, nowMs)) return { code: 'parent_ended' };
+    if (parent.parent === undefined) return undefined;
+    parent = rows.get('execution', parent.parent.exec);
+  }
+  return { code: 'parent_ended' };
+}
+
+/** The objection to opening a new root, or undefined (RULE 18). */
+export function rootObjection(rows: RowReader, caller: Caller, nowMs: number): Objection | undefined {
+  const grant = rows.get('identity', caller.subject)?.root;
+  if (grant === undefined) return { code: 'no_root_grant' };
+  if (barred(rows, caller.jkt)) return { code: 'contained' };
+  const used = rows.get('roots', caller.subject);
+  const day = Math.floor(nowMs / 86_400_000);
+  const untilTomorrow = (day + 1) * 86_400_000 - nowMs;
+  if (used !== undefined && used.open >= grant.concurrent) return { code: 'root_limit', retryAfterMs: 1_000 };
+  if (used !== undefined && used.day === day && used.today >= grant.perDay) {
+    return { code: 'root_limit', retryAfterMs: untilTomorrow };
+  }
+  return undefined;
+}
+
+/** True while the lease lives. */
+export const isRunning = (row: ExecutionRow, nowMs: number): boolean =>
+  row.state === 'running' && row.lease !== undefined && nowMs <= row.lease.untilMs;
