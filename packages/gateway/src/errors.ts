@@ -28,8 +28,9 @@ export const GATEWAY_ERRORS = {
     next: 'Call detectConfinement() and read its `why`; policy may also refuse to run here.',
   },
   ERR_RUNNER_GUARDIAN: {
-    meaning: 'The guardian process did not start, or spoke nonsense; whatever it had started was killed.',
-    next: 'Check that the pinned Node and the tools `unshare` and `setpriv` work for this account.',
+    meaning:
+      'The guardian was lost before it said that the command started; what it may have started was killed.',
+    next: 'Treat the execution as in doubt; check that Node, `unshare` and `setpriv` work for this account.',
   },
   ERR_RUNNER_SPAWN: {
     meaning: 'The system refused to execute the command.',

@@ -2,9 +2,10 @@
 // confinement this host has; what each weaker kind loses is shown too. Method: real trees of processes, looked for by
 // their marker in /proc and by files that they keep touching.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, chownSync, chmodSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CONFINEMENT_LIMITS, detectConfinement, type Confinement } from '../src/index.ts';
 import {
@@ -29,7 +30,7 @@ const available: Readonly<Record<Confinement, boolean>> = {
 const kinds = Object.keys(available) as Confinement[];
 const strong = kinds.filter((kind) => available[kind] && kind !== 'group-only');
 for (const kind of kinds.filter((name) => !available[name])) {
-  console.log(`not tested here: ${kind} (${host.why}); lost without it: it ${CONFINEMENT_LIMITS[kind]}`);
+  console.log(`not tested here: ${kind} (${host.why}); what is lost: it ${CONFINEMENT_LIMITS[kind]}`);
 }
 
 const cleanups: (() => void)[] = [];
@@ -47,7 +48,13 @@ function aTrail(): Footprints {
 function aWatchedMarker(): string {
   const marker = aMarker();
   cleanups.push(() => {
-    for (const pid of carriers(marker)) process.kill(pid, 'SIGKILL');
+    for (const pid of carriers(marker)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone between the look and the signal.
+      }
+    }
   });
   return marker;
 }
@@ -277,6 +284,23 @@ describe('what the weaker kinds lose', () => {
     await sleep(300);
     expect(['plain-0', 'deaf-0', 'deaf-4'].map(grew)).toEqual(before);
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    'rule 29: a process that cannot be killed is named, not passed over',
+    async () => {
+      const stranger = spawn('/bin/sleep', ['300'], { detached: true, stdio: 'ignore' });
+      cleanups.push(() => stranger.kill('SIGKILL'));
+      const program = fileURLToPath(new URL('../src/runner/tree.mjs', import.meta.url));
+      const tree = { confinement: 'group-only', marker: aMarker(), group: stranger.pid };
+      const code = `import(${JSON.stringify(program)}).then((m) => m.killTree(${JSON.stringify(tree)}, 200)).then((left) => console.log(JSON.stringify(left)))`;
+      const { stdout } = await promisify(execFile)(process.execPath, ['--eval', code], {
+        uid: 65_534,
+        gid: 65_534,
+        env: {},
+      });
+      expect(JSON.parse(stdout)).toEqual([stranger.pid]);
+    },
+  );
 
   test('rule 29: a kind that the host has not is an error, never a weaker kind', async () => {
     for (const kind of kinds) {

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { GATEWAY_ERRORS, detectConfinement, measureExecutable, run } from '../src/index.ts';
+import { parseReport } from '../src/runner/report.ts';
 import { PATH, aMarker, carriers, sh, sleep, start, text } from './fixtures/runner-kit.ts';
 
 describe('a plain command', () => {
@@ -202,11 +203,29 @@ describe('what a governed child inherits', () => {
     const { namespace } = await detectConfinement();
     for (const confinement of namespace ? (['namespace', 'swept'] as const) : (['swept'] as const)) {
       const marker = aMarker();
-      const result = await (await sh('kill -USR1 $PPID; sleep 0.3; exit 0', { marker, confinement })).done;
+      const result = await (await sh('kill -USR1 $PPID; sleep 0.3; exit 9', { marker, confinement })).done;
+      expect(result.exit).toBe(9);
       expect(text(result.stderr)).not.toContain('Debugger');
-      // In a namespace the first process cannot be signalled so; elsewhere the guardian dies of it, and all with it.
-      if (confinement === 'namespace') expect(result.exit).toBe(0);
-      else expect(result).toMatchObject({ exit: null, halted: 'guardian_lost' });
+      expect(carriers(marker)).toEqual([]);
+    }
+  });
+
+  test('rule 29: a child that kills its guardian, where it can, ends itself', async () => {
+    const marker = aMarker();
+    const script = 'setsid sleep 300 & sleep 0.2; kill -KILL $PPID; sleep 300';
+    const result = await (await sh(script, { marker, confinement: 'swept' })).done;
+    expect(result).toMatchObject({ exit: null, halted: 'guardian_lost' });
+    expect(carriers(marker)).toEqual([]);
+  });
+
+  test('rule 29: a guardian killed before it can say that the command started leaves nobody, and no claim that nothing ran', async () => {
+    for (const confinement of ['swept', 'group-only'] as const) {
+      const marker = aMarker();
+      const outcome = await sh('kill -KILL $PPID; sleep 300', { marker, confinement }).then(
+        async (handle) => (await handle.done).halted,
+        (error: { code: string }) => error.code,
+      );
+      expect(['guardian_lost', 'ERR_RUNNER_GUARDIAN']).toContain(outcome);
       expect(carriers(marker)).toEqual([]);
     }
   });
@@ -243,6 +262,37 @@ describe('halting', () => {
     await handle.halt('late');
     expect(await handle.done).toBe(result);
     expect(result.halted).toBeUndefined();
+  });
+});
+
+describe('what the guardian says is foreign input', () => {
+  test.each([
+    '',
+    'null',
+    '[]',
+    '{}',
+    'not json',
+    '{"is":"started"}',
+    '{"is":"started","pid":0}',
+    '{"is":"started","pid":-1}',
+    '{"is":"started","pid":"1"}',
+    '{"is":"ended"}',
+    '{"is":"ended","exit":"0","signal":null}',
+    '{"is":"ended","exit":0.5,"signal":null}',
+    '{"is":"refused","code":"toString","message":"x"}',
+    '{"is":"refused","code":"ERR_RUNNER_SPAWN"}',
+  ])('%s is no report', (line) => {
+    expect(parseReport(line)).toBeUndefined();
+  });
+
+  test('the three reports are read as they are', () => {
+    for (const report of [
+      { is: 'refused', code: 'ERR_RUNNER_CHANGED', message: 'why' },
+      { is: 'started', pid: 2 },
+      { is: 'ended', exit: null, signal: 'SIGKILL' },
+    ]) {
+      expect(parseReport(JSON.stringify(report))).toEqual(report);
+    }
   });
 });
 

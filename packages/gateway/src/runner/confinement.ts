@@ -29,8 +29,8 @@ export const CONFINEMENT_LIMITS: Readonly<Record<Confinement, string>> = {
     'holds setsid, double forks and ignored signals; a command running as root is not held against intent',
   cgroup:
     'holds setsid, double forks and ignored signals; a command that may write to the cgroup tree can leave',
-  swept: 'a process that drops the marker from its environment and is orphaned is not found',
-  'group-only': 'a process that calls setsid or setpgid is not found',
+  swept: 'loses a process that drops the marker and is orphaned, or that runs as another account',
+  'group-only': 'loses a process that calls setsid or setpgid',
 };
 
 // Looked for in fixed places: PATH may have been set by whoever is to be confined.

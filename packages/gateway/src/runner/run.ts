@@ -8,12 +8,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { GATEWAY_ERRORS, GatewayError, type GatewayErrorCode } from '../errors.ts';
+import { GATEWAY_ERRORS, GatewayError } from '../errors.ts';
 import { preparePlace, removeCgroup, type Confinement, type Place } from './confinement.ts';
 import type { Measured } from './measure.ts';
 import { collectOutput } from './output.ts';
+import { parseReport, type Report } from './report.ts';
 import { snapshotSpec, type RunSpec } from './spec.ts';
-import { killTree, membersOf, signalTree, type Tree } from './tree.mjs';
+import { killTree, signalTree, type Tree } from './tree.mjs';
 
 const GUARDIAN = fileURLToPath(new URL('./guardian.mjs', import.meta.url));
 // A governed command may signal its guardian: SIGUSR1 must not open a debugger in it.
@@ -70,16 +71,12 @@ export interface RunResult {
   readonly durationMs: number;
 }
 
-type Report =
-  | { readonly is: 'refused'; readonly code: GatewayErrorCode; readonly message: string }
-  | { readonly is: 'started'; readonly pid: number }
-  | { readonly is: 'ended'; readonly exit: number | null; readonly signal: string | null };
-
 /**
  * Executes the measured file with exactly the given argv, directory, environment (plus the marker) and stdin, without a
  * shell, and returns once it is executing. The file is hashed again immediately before.
- * Throws ERR_RUNNER_SPEC, _CWD, _NOT_FOUND, _NOT_EXECUTABLE, _CHANGED, _CONFINEMENT, _SPAWN, _GUARDIAN, _HALTED; in each
- * of these cases the command has not run.
+ * Throws ERR_RUNNER_SPEC, _CWD, _NOT_FOUND, _NOT_EXECUTABLE, _CHANGED, _CONFINEMENT, _SPAWN, _HALTED: the command has not
+ * run. Throws ERR_RUNNER_GUARDIAN when the guardian was lost before it said that the command started: the command may have
+ * run for a moment, so its door reports it in doubt; and ERR_RUNNER_SURVIVORS as `halt` does.
  */
 export async function run(spec: RunSpec, options: RunOptions): Promise<RunHandle> {
   const exact = snapshotSpec(spec, options.marker);
@@ -89,6 +86,11 @@ export async function run(spec: RunSpec, options: RunOptions): Promise<RunHandle
   if (options.signal?.aborted === true)
     throw new GatewayError('ERR_RUNNER_HALTED', 'aborted before the start');
   const place = await preparePlace(options.confinement ?? 'best');
+  if (isAborted(options)) {
+    // Aborted while the host was being tried: a listener added from here on would never hear of it.
+    if (place.cgroup !== undefined) removeCgroup(place.cgroup);
+    throw new GatewayError('ERR_RUNNER_HALTED', 'aborted before the start');
+  }
   let execution: Execution;
   try {
     execution = new Execution(exact, measured, place, options);
@@ -305,11 +307,13 @@ class Execution {
   }
 
   async #killSurvivors(): Promise<readonly number[]> {
+    // A guardian lost before it named the group leaves only the marker to go by.
+    const nameless = this.#place.confinement === 'group-only' && this.#tree.group === undefined;
     try {
-      return await killTree(this.#tree, KILL_TIMEOUT_MS);
+      return await killTree(nameless ? { ...this.#tree, confinement: 'swept' } : this.#tree, KILL_TIMEOUT_MS);
     } catch {
-      // The process list cannot be read: nobody can say that nothing is left.
-      return this.#startedAtMs === undefined ? [] : membersOf({ ...this.#tree, confinement: 'group-only' });
+      // No process list here and no group known: `run` has thrown ERR_RUNNER_GUARDIAN, which is in doubt by its meaning.
+      return nameless ? [] : this.#guardianPids();
     }
   }
 
@@ -318,24 +322,6 @@ class Execution {
   }
 }
 
-function parseReport(line: string): Report | undefined {
-  try {
-    const report = JSON.parse(line) as Partial<Record<string, unknown>>;
-    const { is, code, message, pid, exit, signal } = report;
-    if (
-      is === 'refused' &&
-      typeof message === 'string' &&
-      typeof code === 'string' &&
-      code in GATEWAY_ERRORS
-    ) {
-      return { is, code: code as GatewayErrorCode, message };
-    }
-    if (is === 'started' && Number.isInteger(pid) && (pid as number) > 0) return { is, pid: pid as number };
-    if (is !== 'ended') return undefined;
-    if (exit !== null && !Number.isInteger(exit)) return undefined;
-    if (signal !== null && typeof signal !== 'string') return undefined;
-    return { is, exit: exit as number | null, signal };
-  } catch {
-    return undefined;
-  }
+function isAborted({ signal }: RunOptions): boolean {
+  return signal?.aborted === true;
 }
