@@ -159,7 +159,13 @@ export {
   type TrustedLog,
 } from './trust.ts';
 export { ForkError, linkCheckpoint, type CheckpointLink, type LogHead } from './memory.ts';
-export { hasAssurance, MAX_SKEW_MS, type EntryWithProof, type ProofContext, type ProvenEntry } from './proven-entry.ts';
+export {
+  hasAssurance,
+  MAX_SKEW_MS,
+  type EntryWithProof,
+  type ProofContext,
+  type ProvenEntry,
+} from './proven-entry.ts';
 export {
   MAX_START_MS,
   verifyPermit,
@@ -208,7 +214,7 @@ export {
   type Assertion,
   type RelyingParty,
 } from './approvals.ts';
-export { activeDigest, bundleDigest, bundleSigningBytes, mandateSigningBytes } from './signing.ts';
+export { activeDigest, bundleDigest, bundleHash, mandateSigningBytes } from './signing.ts';
 export {
   evidenceDigest,
   formatEvidence,
@@ -220,3 +226,22 @@ export {
   type ExecutionRecord,
   type SignedBundle,
 } from './evidence-bundle.ts';
+export { verifyBundle, type RungReport, type VerifyOptions, type VerifyReport } from './verify-bundle.ts';
+export {
+  RUNG_NAMES,
+  type Finding,
+  type Redecide,
+  type RungItem,
+  type RungName,
+  type RungStatus,
+} from './rungs/case.ts';
+export {
+  foldLineage,
+  type Gap,
+  type Lineage,
+  type LineageDisclosures,
+  type LineageEdge,
+  type LineageEntry,
+  type LineageNode,
+  type ProofRef,
+} from './lineage.ts';

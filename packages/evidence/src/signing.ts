@@ -11,14 +11,14 @@ import { sha256 } from './sha256.ts';
 
 const BUNDLE_TAG = utf8(domainTag('bundle'));
 
-/** Returns the bytes that an author's Ed25519 key signs: "licet/bundle/v1\n" ‖ JCS(bundle). */
-export function bundleSigningBytes(bundle: Json): Uint8Array {
-  return concat(BUNDLE_TAG, canonicalBytes(bundle));
+/** Returns what an author's Ed25519 key signs, 32 bytes: SHA-256("licet/bundle/v1\n" ‖ JCS(bundle)). */
+export function bundleHash(bundle: Json): Uint8Array {
+  return sha256(BUNDLE_TAG, canonicalBytes(bundle));
 }
 
-/** Returns a bundle's digest: base64url(SHA-256(what its authors sign)). */
+/** Returns {@link bundleHash} in base64url: the bundle's name in entries. */
 export function bundleDigest(bundle: Json): string {
-  return base64url(sha256(bundleSigningBytes(bundle)));
+  return base64url(bundleHash(bundle));
 }
 
 /**
@@ -44,11 +44,11 @@ export function mandateSigningBytes(
   return concat(utf8(domainTag('mandate')), canonicalBytes(signed));
 }
 
-/** Returns a containment entry's `active`: SHA-256("licet/active/v1\n" ‖ JCS(sorted leaves in force)) (RULE 35). */
+/** Returns a containment entry's `active`: SHA-256("licet/containment/v1\n" ‖ JCS(sorted leaves in force)) (RULE 35). */
 export function activeDigest(leaves: readonly string[]): string {
   return base64url(
     sha256(
-      utf8(domainTag('active')),
+      utf8(domainTag('containment')),
       canonicalBytes(leaves.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))),
     ),
   );

@@ -1,0 +1,298 @@
+/**
+ * The rungs about who: the principal chain and its mandates (RULE 17, 18), the approvals of people (RULE 22) and
+ * attestations (DESIGN §7).
+ */
+import { assertionDigest, verifyApproval } from '../approvals.ts';
+import { canonicalize } from '../canonical.ts';
+import { unbase64url } from '../bytes.ts';
+import { verifyCommitment } from '../commitments.ts';
+import type { ChainLink, PermitEntry, PublicJwk } from '../entries.ts';
+import type { Json } from '../json.ts';
+import { jwkThumbprint } from '../jwk.ts';
+import { mandateSigningBytes } from '../signing.ts';
+import {
+  attempt,
+  byLeaf,
+  check,
+  messageOf,
+  ofType,
+  recordOf,
+  sum,
+  type Case,
+  type Finding,
+  type Placed,
+  type RungItem,
+} from './case.ts';
+
+/** Each link of each chain is a registered, unrevoked identity; the key is the acting agent's; mandates cover it. */
+export async function principalChainRung(c: Case): Promise<Finding> {
+  const items: RungItem[] = [];
+  for (const { index, entry } of [...ofType(c, 'permit'), ...ofType(c, 'refusal')]) {
+    if (entry.chain === undefined) continue;
+    if (entry.chain.length === 0) items.push({ status: 'fail', what: `decision ${index} acts for nobody` });
+    for (const link of entry.chain) {
+      items.push(checkLink(c, index, link));
+      if (link.mandate !== undefined)
+        items.push(await checkMandate(c, index, entry.at, link.mandate, link, entry.chain));
+    }
+    const acting = entry.chain.at(-1);
+    if (entry.type !== 'permit' || acting === undefined) continue;
+    items.push(
+      check(
+        holdsKey(c, entry, acting),
+        `permit ${index}: key of ${acting.id}`,
+        `permit ${index}: ${entry.jkt} is not a key of ${acting.id}`,
+      ),
+    );
+    if (entry.parent !== undefined) items.push(checkParent(c, index, entry));
+  }
+  return sum(items, 'no decision in this file has a principal chain');
+}
+
+/** Each approval that a permit names approved its hold, in time, and a passkey's signature says so. */
+export async function approvalsRung(c: Case): Promise<Finding> {
+  const items: RungItem[] = [];
+  for (const permit of ofType(c, 'permit')) {
+    for (const leaf of permit.entry.approvals ?? []) items.push(await checkApproval(c, permit, leaf));
+    if ((permit.entry.approvals ?? []).length > 0) items.push(...unmetHolds(c, permit));
+  }
+  return sum(items, 'no permit in this file names an approval');
+}
+
+/** The newest attestation of each kind, for each principal and execution, was good and fresh at the decision. */
+export function attestationRung(c: Case): Finding {
+  const items: RungItem[] = [];
+  const attestations = ofType(c, 'attestation');
+  for (const { index, entry } of ofType(c, 'permit')) {
+    const about = attestations.filter(
+      (a) =>
+        a.index < index &&
+        (a.entry.exec === undefined
+          ? entry.chain.some(({ id }) => id === a.entry.subject)
+          : a.entry.exec === entry.exec),
+    );
+    const newest = new Map(about.map((a) => [`${a.entry.subject} ${a.entry.kind}`, a]));
+    for (const { index: at, entry: attestation } of newest.values()) {
+      const name = `permit ${index}: ${attestation.kind} of ${attestation.subject} (entry ${at})`;
+      const good = attestation.status === 'affirming' || attestation.status === 'warning';
+      if (attestation.status === 'none') items.push({ status: 'not checked', what: `${name} says nothing` });
+      else
+        items.push(
+          check(
+            good && attestation.exp > entry.at,
+            `${name} ${attestation.status}`,
+            `${name} was ${good ? 'stale' : attestation.status}`,
+          ),
+        );
+    }
+  }
+  for (const [exec, record] of Object.entries(c.file.executions)) {
+    for (const { leaf, evidence } of record.attestations ?? []) {
+      const attestation = byLeaf(c, leaf, 'attestation');
+      const opens =
+        attestation !== undefined &&
+        attempt(() =>
+          verifyCommitment('attestation', attestation.entry.evidence, evidence.disclosed, evidence.withheld),
+        ) !== undefined;
+      items.push(
+        check(
+          opens,
+          `evidence of attestation ${leaf}`,
+          `${exec}: evidence does not open attestation ${leaf}`,
+        ),
+      );
+    }
+  }
+  return sum(items, 'no attestation in this file');
+}
+
+function checkLink(c: Case, index: number, link: ChainLink): RungItem {
+  const name = `decision ${index}: ${link.kind} ${link.id}`;
+  const identity = byLeaf(c, link.identity, 'identity');
+  if (identity === undefined)
+    return { status: 'fail', what: `${name}: identity entry ${link.identity} is not in this file` };
+  const { entry } = identity;
+  if (
+    entry.subject !== link.id ||
+    entry.kind !== link.kind ||
+    identity.index >= index ||
+    entry.op === 'revoke'
+  ) {
+    return { status: 'fail', what: `${name}: entry ${identity.index} does not register it` };
+  }
+  const later = ofType(c, 'identity').find(
+    (other) => other.entry.subject === link.id && other.index > identity.index && other.index < index,
+  );
+  if (later !== undefined) {
+    return {
+      status: 'fail',
+      what: `${name}: ${later.entry.op === 'revoke' ? 'revoked' : 'changed'} by entry ${later.index} before the decision`,
+    };
+  }
+  return { status: 'pass', what: name };
+}
+
+/** RULE 17: the mandate reaches this link, is signed by its giver, who is on the chain, and is not revoked. */
+async function checkMandate(
+  c: Case,
+  index: number,
+  atMs: number,
+  leaf: string,
+  link: ChainLink,
+  chain: readonly ChainLink[],
+): Promise<RungItem> {
+  const name = `decision ${index}: mandate of ${link.id}`;
+  const mandate = byLeaf(c, leaf, 'mandate');
+  if (mandate === undefined) return { status: 'fail', what: `${name}: entry ${leaf} is not in this file` };
+  const { entry } = mandate;
+  const reaches =
+    entry.op === 'grant' &&
+    entry.to === link.id &&
+    mandate.index < index &&
+    entry.nbf <= atMs &&
+    atMs < entry.exp;
+  const revoked = ofType(c, 'mandate').some(
+    (other) => other.entry.op === 'revoke' && other.entry.id === entry.id && other.index < index,
+  );
+  const giver = chain.find(({ id }) => id === entry.from);
+  if (!reaches || revoked || giver === undefined)
+    return { status: 'fail', what: `${name}: entry ${mandate.index} does not cover it` };
+  const signature = attempt(() => unbase64url(entry.sig));
+  const keys = byLeaf(c, giver.identity, 'identity')?.entry.keys ?? [];
+  for (const key of keys) {
+    if (key.kty !== 'OKP' || signature === undefined) continue;
+    if (await c.crypto.verifyEd25519(unbase64url(key.x), mandateSigningBytes(entry), signature))
+      return { status: 'pass', what: name };
+  }
+  return { status: 'fail', what: `${name}: not signed by ${entry.from}` };
+}
+
+function holdsKey(c: Case, entry: PermitEntry, acting: ChainLink): boolean {
+  const keys = byLeaf(c, acting.identity, 'identity')?.entry.keys ?? [];
+  if (keys.some((key) => attempt(() => jwkThumbprint(key)) === entry.jkt)) return true;
+  // RULE 18: a spawn's permit may name the child and its key.
+  const spawn = parentPermit(c, entry)?.entry.child;
+  return spawn !== undefined && spawn.agent === acting.id && spawn.jkt === entry.jkt;
+}
+
+/** The parent had started, in the same run, and the child's chain continues the parent's. */
+function checkParent(c: Case, index: number, entry: PermitEntry): RungItem {
+  const name = `permit ${index}: parent ${entry.parent?.exec}`;
+  const start = entry.parent === undefined ? undefined : byLeaf(c, entry.parent.start, 'start');
+  const parent = parentPermit(c, entry);
+  if (start === undefined || parent === undefined)
+    return { status: 'not checked', what: `${name} is not in this file` };
+  const prefix = parent.entry.chain.every(({ id }, i) => entry.chain[i]?.id === id);
+  const ended = ofType(c, 'outcome').some(
+    (outcome) =>
+      outcome.entry.exec === entry.parent?.exec && outcome.entry.late !== true && outcome.index < index,
+  );
+  const good =
+    start.entry.exec === entry.parent?.exec &&
+    start.index < index &&
+    parent.entry.run === entry.run &&
+    prefix &&
+    !ended;
+  return check(good, name, `${name} does not lead to this permit`);
+}
+
+function parentPermit(c: Case, entry: PermitEntry): Placed<'permit'> | undefined {
+  const start = entry.parent === undefined ? undefined : byLeaf(c, entry.parent.start, 'start');
+  return start === undefined ? undefined : byLeaf(c, start.entry.permit, 'permit');
+}
+
+async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): Promise<RungItem> {
+  const name = `permit ${permit.index}: approval ${leaf}`;
+  const approval = byLeaf(c, leaf, 'approval');
+  if (approval === undefined) return { status: 'fail', what: `${name} is not in this file` };
+  const { entry } = approval;
+  const hold = byLeaf(c, entry.hold.leaf, 'refusal');
+  if (hold === undefined) return { status: 'fail', what: `${name}: its hold is not in this file` };
+  const fits =
+    entry.verdict === 'approve' &&
+    approval.index < permit.index &&
+    entry.expires > permit.entry.at &&
+    hold.index === entry.hold.index &&
+    hold.index < approval.index &&
+    hold.entry.verdict === 'hold' &&
+    entry.exec === hold.entry.exec &&
+    (hold.entry.holds ?? []).some(({ group }) => group === entry.group) &&
+    sameCall(c, hold, permit);
+  if (!fits) return { status: 'fail', what: `${name} does not approve this call, or not in time` };
+  if (entry.method === 'token')
+    return { status: 'asserted', what: `${name}: given with a token; only the operator says by whom` };
+  const { log } = c;
+  if (log?.rp === undefined)
+    return { status: 'not checked', what: `${name}: no trust file names the relying party` };
+  const identity = ofType(c, 'identity').findLast(
+    (i) => i.entry.subject === entry.by && i.index < approval.index,
+  );
+  const keys: readonly PublicJwk[] =
+    identity === undefined || identity.entry.op === 'revoke' ? [] : identity.entry.keys;
+  const assertion = Object.values(c.file.executions)
+    .flatMap((record) => record.assertions ?? [])
+    .find((candidate) => assertionDigest(candidate) === entry.assertion);
+  if (assertion === undefined) return { status: 'not checked', what: `${name}: its assertion is withheld` };
+  try {
+    const status = await verifyApproval(entry, {
+      args: hold.entry.args ?? '',
+      keys,
+      crypto: c.crypto,
+      rp: log.rp,
+      assertion,
+    });
+    return { status, what: `${name} by ${entry.by}` };
+  } catch (error) {
+    return { status: 'fail', what: `${name}: ${messageOf(error)}` };
+  }
+}
+
+/** RULE 22: chain, action, audience, arguments and bundles are those of the hold. */
+function sameCall(c: Case, hold: Placed<'refusal'>, permit: Placed<'permit'>): boolean {
+  const held = hold.entry;
+  const granted = permit.entry;
+  const same = (a: unknown, b: unknown): boolean =>
+    a !== undefined && canonicalize(a as Json) === canonicalize(b as Json);
+  return (
+    same(
+      held.chain?.map(({ id }) => id),
+      granted.chain.map(({ id }) => id),
+    ) &&
+    held.action === granted.action &&
+    held.aud === granted.aud &&
+    same(held.bundles, granted.bundles) &&
+    (held.args === granted.args || sameArguments(c, held.exec, granted.exec))
+  );
+}
+
+/** Two executions have salts of their own, so equal arguments show only once both are disclosed. */
+function sameArguments(c: Case, one: string | undefined, other: string): boolean {
+  const values = [recordOf(c, one), recordOf(c, other)].map((record) =>
+    record === undefined || record.arguments.withheld.length > 0
+      ? undefined
+      : canonicalize(Object.fromEntries(record.arguments.disclosed.map(([, name, value]) => [name, value]))),
+  );
+  return values[0] !== undefined && values[0] === values[1];
+}
+
+/** Each group of the hold has as many different approvers as it asked for. */
+function unmetHolds(c: Case, permit: Placed<'permit'>): readonly RungItem[] {
+  const approvals = (permit.entry.approvals ?? []).flatMap((leaf) => byLeaf(c, leaf, 'approval') ?? []);
+  const hold = permit.entry.prior === undefined ? undefined : byLeaf(c, permit.entry.prior, 'refusal');
+  if (hold === undefined)
+    return [
+      { status: 'fail', what: `permit ${permit.index}: the hold that was approved is not in this file` },
+    ];
+  return (hold.entry.holds ?? []).map(({ group, need }) => {
+    const people = new Set(
+      approvals
+        .filter(({ entry }) => entry.group === group && entry.hold.leaf === hold.id)
+        .map(({ entry }) => entry.by),
+    );
+    return check(
+      people.size >= need,
+      `permit ${permit.index}: ${group} approved`,
+      `permit ${permit.index}: ${people.size} of ${need} approvals of ${group}`,
+    );
+  });
+}
