@@ -3,11 +3,21 @@
 // their marker in /proc and by files that they keep touching.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync, readdirSync, chownSync, chmodSync, existsSync } from 'node:fs';
+import {
+  readFileSync,
+  readdirSync,
+  chownSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CONFINEMENT_LIMITS, detectConfinement, type Confinement } from '../src/index.ts';
+import { removeCgroup } from '../src/runner/confinement.ts';
+import { cgroupMembers, joinCgroup, killTree } from '../src/runner/tree.mjs';
 import {
   Footprints,
   PATH,
@@ -15,6 +25,7 @@ import {
   carriers,
   childrenOf,
   sh,
+  signalCarriers,
   sleep,
   treeOfTwenty,
   until,
@@ -48,13 +59,7 @@ function aTrail(): Footprints {
 function aWatchedMarker(): string {
   const marker = aMarker();
   cleanups.push(() => {
-    for (const pid of carriers(marker)) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // Gone between the look and the signal.
-      }
-    }
+    signalCarriers(marker, 'SIGKILL');
   });
   return marker;
 }
@@ -156,7 +161,7 @@ describe.each(strong)('%s', (confinement) => {
     const [marker, trail] = [aWatchedMarker(), aTrail()];
     const handle = await sh(treeOfTwenty(trail.folder), { marker, confinement });
     await until('twenty writers', () => trail.count() === 20);
-    for (const pid of carriers(marker)) process.kill(pid, 'SIGSTOP');
+    signalCarriers(marker, 'SIGSTOP');
     await handle.halt('test', 100);
     await expectNobody(marker, trail);
   });
@@ -240,6 +245,26 @@ describe.runIf(host.cgroup)('a cgroup', () => {
     await handle.halt('test', 0);
     expect(await trail.still()).toBe(true);
     expect(carriersOfGroup(`licet-${process.pid}-`)).toEqual([]);
+  });
+});
+
+const freezer = '/sys/fs/cgroup/freezer';
+describe.runIf(process.getuid?.() === 0 && existsSync(`${freezer}/cgroup.procs`))('a v1 freezer', () => {
+  test('rule 29: is killed whole, subgroups and frozen processes included', async () => {
+    const group = `${freezer}/licet-${process.pid}-0123456789abcdef`;
+    cleanups.push(() => removeCgroup(group));
+    mkdirSync(`${group}/below`, { recursive: true });
+    const members = [group, `${group}/below`].map((folder) => {
+      const child = spawn('/bin/sleep', ['300'], { stdio: 'ignore' });
+      joinCgroup(folder, child.pid ?? 0);
+      return new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+    });
+    expect(cgroupMembers(group)).toHaveLength(2);
+    writeFileSync(`${group}/freezer.state`, 'FROZEN');
+    expect(await killTree({ confinement: 'cgroup', marker: aMarker(), cgroup: group }, 2_000)).toEqual([]);
+    expect(await Promise.all(members)).toEqual(['SIGKILL', 'SIGKILL']);
+    removeCgroup(group);
+    expect(existsSync(group)).toBe(false);
   });
 });
 
