@@ -9,7 +9,7 @@ import type { Json } from './json.ts';
 /** Deeper values are taken for cyclic. */
 const MAX_DEPTH = 512;
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const NEEDS_CARE = /[\u0000-\u001f"\\\ud800-\udfff]/;
 
 /**

@@ -47,15 +47,16 @@ export function parseJson(input: Uint8Array | string, limits: JsonLimits = {}): 
 }
 
 function boundedText(input: Uint8Array | string, maxBytes: number): string {
+  // Written so that a limit that is not a number lets nothing through.
   if (typeof input === 'string') {
-    if (input.length > maxBytes) throw tooLong(maxBytes);
+    if (!(input.length <= maxBytes)) throw tooLong(maxBytes);
     if (!input.isWellFormed()) {
       throw new EvidenceError('ERR_JSON_SURROGATE', 'the text holds a lone surrogate');
     }
     if (input.length * 3 > maxBytes && utf8Length(input) > maxBytes) throw tooLong(maxBytes);
     return refuseMark(input);
   }
-  if (input.length > maxBytes) throw tooLong(maxBytes);
+  if (!(input.length <= maxBytes)) throw tooLong(maxBytes);
   let text: string;
   try {
     text = fromUtf8(input);
@@ -100,7 +101,7 @@ function scan(text: string, maxDepth: number): number {
         break;
       case 0x5b: // [
       case 0x7b: // {
-        if (++depth > maxDepth) {
+        if (!(++depth <= maxDepth)) {
           throw new EvidenceError('ERR_JSON_LIMIT', `the text nests deeper than ${maxDepth}`);
         }
         break;

@@ -96,11 +96,10 @@ describe.skipIf(!existsSync(CHROMIUM))('vectors in Chromium', () => {
     await page.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
     await page.goto(address);
     await page.addScriptTag({ content: script });
-    const result = await page.evaluate(
-      (cases) =>
-        (globalThis as unknown as { runVectors: (cases: unknown) => Promise<unknown> }).runVectors(cases),
-      all,
-    );
+    const result = await page.evaluate((cases) => {
+      const { runVectors } = globalThis as unknown as { runVectors: (cases: unknown) => Promise<unknown> };
+      return runVectors(JSON.parse(cases));
+    }, JSON.stringify(all));
     expect(result).toEqual({ secure, web: [], noble: [] });
     await page.close();
   });
