@@ -66,7 +66,10 @@ export interface Permitted extends Linked {
   readonly permit: ProvenEntry;
   /** Present when the request said `start`. */
   readonly start?: ProvenEntry;
-  readonly disclosures: { readonly arguments: readonly Disclosure[]; readonly resources: readonly Disclosure[] };
+  readonly disclosures: {
+    readonly arguments: readonly Disclosure[];
+    readonly resources: readonly Disclosure[];
+  };
 }
 
 /** A denial that an agent can use (RULE 45). */
@@ -101,7 +104,9 @@ export interface Held extends Linked {
 
 export type Answer = Permitted | Denial | Held;
 
-export type RedeemAnswer = ({ readonly verdict: 'started'; readonly executionId: string; readonly start: ProvenEntry } & Linked) | Denial;
+export type RedeemAnswer =
+  | ({ readonly verdict: 'started'; readonly executionId: string; readonly start: ProvenEntry } & Linked)
+  | Denial;
 /** `note` is signed by a lease key (RULE 5); a denial means halt now. */
 export type RenewAnswer = { readonly verdict: 'renewed'; readonly note: string } | Denial;
 
@@ -140,10 +145,21 @@ export interface ExecutionView {
   readonly depth: number;
   /** The leaf hashes and indexes of its entries so far. */
   readonly decision: { readonly leaf: string; readonly index: number };
-  readonly permit?: { readonly leaf: string; readonly index: number; readonly exp: number; readonly assurance: Assurance };
+  readonly permit?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly exp: number;
+    readonly assurance: Assurance;
+  };
   readonly start?: { readonly leaf: string; readonly index: number; readonly atMs: number };
   readonly lease?: { readonly untilMs: number; readonly counter: number };
-  readonly outcome?: { readonly leaf: string; readonly index: number; readonly status: string; readonly reason?: string; readonly atMs: number };
+  readonly outcome?: {
+    readonly leaf: string;
+    readonly index: number;
+    readonly status: string;
+    readonly reason?: string;
+    readonly atMs: number;
+  };
   readonly hold?: {
     readonly leaf: string;
     readonly index: number;
@@ -187,7 +203,13 @@ export interface IdentityView {
 
 /** What an operator action came to: done, or held for a second person, or denied. */
 export type OperatorAnswer =
-  | ({ readonly verdict: 'done'; readonly executionId: string; readonly epoch?: number; readonly leaf?: string; readonly entries: readonly ProvenEntry[] } & Linked)
+  | ({
+      readonly verdict: 'done';
+      readonly executionId: string;
+      readonly epoch?: number;
+      readonly leaf?: string;
+      readonly entries: readonly ProvenEntry[];
+    } & Linked)
   | Held
   | Denial;
 
@@ -215,7 +237,11 @@ export interface PlaneStatus {
   readonly epoch: number;
   readonly custody: Custody;
   readonly people: 1 | 2;
-  readonly bundles: readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number }[];
+  readonly bundles: readonly {
+    readonly layer: 'org' | 'team';
+    readonly digest: string;
+    readonly version: number;
+  }[];
   /** A status note by the status key, over the above (RULE 9). */
   readonly note: string;
 }
@@ -225,14 +251,35 @@ export interface PlaneClient {
   // Doors
   request(body: ExecutionRequest, options?: CallOptions): Promise<Answer>;
   /** A held caller is there again. */
-  decide(executionId: string, body: { readonly idempotencyKey: string; readonly instance: string; readonly start?: boolean }, options?: CallOptions): Promise<Answer>;
-  redeem(executionId: string, body: { readonly permit: ProvenEntry; readonly instance: string; readonly door: DoorClaim }, options?: CallOptions): Promise<RedeemAnswer>;
-  renew(executionId: string, body: { readonly instance: string; readonly counter: number; readonly nonce: string }, options?: CallOptions): Promise<RenewAnswer>;
+  decide(
+    executionId: string,
+    body: { readonly idempotencyKey: string; readonly instance: string; readonly start?: boolean },
+    options?: CallOptions,
+  ): Promise<Answer>;
+  redeem(
+    executionId: string,
+    body: { readonly permit: ProvenEntry; readonly instance: string; readonly door: DoorClaim },
+    options?: CallOptions,
+  ): Promise<RedeemAnswer>;
+  renew(
+    executionId: string,
+    body: { readonly instance: string; readonly counter: number; readonly nonce: string },
+    options?: CallOptions,
+  ): Promise<RenewAnswer>;
   report(executionId: string, body: Report, options?: CallOptions): Promise<ReportAnswer>;
-  cancel(executionId: string, options?: CallOptions): Promise<{ readonly executionId: string; readonly state: string }>;
+  cancel(
+    executionId: string,
+    options?: CallOptions,
+  ): Promise<{ readonly executionId: string; readonly state: string }>;
   /** `waitMs` ≤ 45_000 returns when the state changes, or at the end of the wait. */
-  execution(executionId: string, options?: CallOptions & { readonly waitMs?: number; readonly since?: string }): Promise<ExecutionView>;
-  executions(query?: ExecutionQuery, options?: CallOptions): Promise<{ readonly items: readonly ExecutionView[]; readonly next?: number }>;
+  execution(
+    executionId: string,
+    options?: CallOptions & { readonly waitMs?: number; readonly since?: string },
+  ): Promise<ExecutionView>;
+  executions(
+    query?: ExecutionQuery,
+    options?: CallOptions,
+  ): Promise<{ readonly items: readonly ExecutionView[]; readonly next?: number }>;
   /** Hints only (RULE 32): halts of one's own executions, and for people the feed. Starts after log index `after`. */
   events(options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<FeedEvent>;
 
@@ -247,24 +294,86 @@ export interface PlaneClient {
 
   // People
   approvals(): Promise<readonly ExecutionView[]>;
-  approve(executionId: string, body: { readonly hold: string; readonly group: string; readonly verdict: 'approve' | 'reject'; readonly expires?: number }): Promise<{ readonly executionId: string; readonly complete: boolean; readonly approval: ProvenEntry }>;
-  previewContainment(scope: { readonly kind: ScopeKind; readonly id: string }): Promise<{ readonly executions: readonly ExecutionView[]; readonly agents: readonly string[] }>;
+  approve(
+    executionId: string,
+    body: {
+      readonly hold: string;
+      readonly group: string;
+      readonly verdict: 'approve' | 'reject';
+      readonly expires?: number;
+    },
+  ): Promise<{ readonly executionId: string; readonly complete: boolean; readonly approval: ProvenEntry }>;
+  previewContainment(scope: {
+    readonly kind: ScopeKind;
+    readonly id: string;
+  }): Promise<{ readonly executions: readonly ExecutionView[]; readonly agents: readonly string[] }>;
   contain(scope: { readonly kind: ScopeKind; readonly id: string }, key?: string): Promise<OperatorAnswer>;
   lift(leaf: string, key?: string): Promise<OperatorAnswer>;
-  containments(): Promise<{ readonly epoch: number; readonly active: readonly { readonly leaf: string; readonly scope: { readonly kind: ScopeKind; readonly id: string }; readonly atMs: number; readonly cause: string }[] }>;
+  containments(): Promise<{
+    readonly epoch: number;
+    readonly active: readonly {
+      readonly leaf: string;
+      readonly scope: { readonly kind: ScopeKind; readonly id: string };
+      readonly atMs: number;
+      readonly cause: string;
+    }[];
+  }>;
   /** A kill order by a pinned contain key: works when login, disk, database or policy do not (RULE 34). */
   order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
-  resolve(executionId: string, body: { readonly status: 'completed' | 'failed' | 'halted'; readonly reason: string }): Promise<OperatorAnswer>;
+  resolve(
+    executionId: string,
+    body: { readonly status: 'completed' | 'failed' | 'halted'; readonly reason: string },
+  ): Promise<OperatorAnswer>;
   identities(): Promise<readonly IdentityView[]>;
   register(identity: NewIdentity, key?: string): Promise<OperatorAnswer & { readonly subject?: string }>;
-  changeIdentity(subject: string, change: 'update' | 'rotate' | 'revoke', body?: Partial<NewIdentity>): Promise<OperatorAnswer>;
-  setFact(body: { readonly name: string; readonly value: boolean | number | string; readonly forMs: number }): Promise<OperatorAnswer>;
-  facts(): Promise<readonly { readonly name: string; readonly value: boolean | number | string; readonly exp: number }[]>;
-  bundles(): Promise<readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number; readonly active: boolean; readonly signed: Json }[]>;
+  changeIdentity(
+    subject: string,
+    change: 'update' | 'rotate' | 'revoke',
+    body?: Partial<NewIdentity>,
+  ): Promise<OperatorAnswer>;
+  setFact(body: {
+    readonly name: string;
+    readonly value: boolean | number | string;
+    readonly forMs: number;
+  }): Promise<OperatorAnswer>;
+  facts(): Promise<
+    readonly { readonly name: string; readonly value: boolean | number | string; readonly exp: number }[]
+  >;
+  bundles(): Promise<
+    readonly {
+      readonly layer: 'org' | 'team';
+      readonly digest: string;
+      readonly version: number;
+      readonly active: boolean;
+      readonly signed: Json;
+    }[]
+  >;
   publish(signed: Json): Promise<OperatorAnswer>;
   /** Problems found, without publishing. */
-  checkBundle(bundle: Json): Promise<{ readonly ok: boolean; readonly problems: readonly { readonly code: string; readonly message: string; readonly where?: string; readonly next: string }[]; readonly digest?: string }>;
-  replay(bundle: Json, limit?: number): Promise<{ readonly decided: number; readonly changed: readonly { readonly executionId: string; readonly from: string; readonly to: string; readonly reasons: readonly string[] }[] }>;
+  checkBundle(
+    bundle: Json,
+  ): Promise<{
+    readonly ok: boolean;
+    readonly problems: readonly {
+      readonly code: string;
+      readonly message: string;
+      readonly where?: string;
+      readonly next: string;
+    }[];
+    readonly digest?: string;
+  }>;
+  replay(
+    bundle: Json,
+    limit?: number,
+  ): Promise<{
+    readonly decided: number;
+    readonly changed: readonly {
+      readonly executionId: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reasons: readonly string[];
+    }[];
+  }>;
 
   close(): Promise<void>;
 }

@@ -1,3 +1,31 @@
 // The face of @licet/api.
 export type * from './client.ts';
 export { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
+export { ROUTES, ROUTE_NAMES, type Listener, type Route, type RouteName, type Who } from './routes.ts';
+export { misfit, readQuery } from './validation.ts';
+export { clientOver, type AnswerOf, type Call, type CallInput, type ClientParts } from './client-over.ts';
+export { connect, targetOf, type ConnectOptions } from './http-client.ts';
+export { readEvents } from './event-stream.ts';
+export {
+  checkProof,
+  makeProof,
+  PROOF_WINDOW_MS,
+  publicHalf,
+  type CheckedProof,
+  type PrivateJwk,
+  type ProofClaims,
+} from './proof.ts';
+export {
+  callMac,
+  checkMac,
+  newShare,
+  REPLAY_WINDOW,
+  replayWindow,
+  SESSION_HEADERS,
+  SESSION_MS,
+  sessionSecret,
+  type MacInput,
+  type Share,
+  type Transcript,
+} from './session.ts';
+export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';

@@ -3,23 +3,71 @@
 
 /** `[HTTP status, meaning, next step]` by code. */
 export const PROBLEMS = {
-  malformed: [400, 'The body is not strict JSON.', 'Send one JSON value: UTF-8, no duplicate keys, no numbers beyond 2^53.'],
-  schema: [400, 'The body does not have the shape of this route.', 'Compare it with /openapi.json; the detail names the field.'],
-  too_large: [413, 'The body is larger than this plane accepts.', 'Send at most 1 MiB; pass large values by digest.'],
-  unidentified: [401, 'No valid credential came with this call.', 'Open a session, or send the operator token.'],
-  stale_proof: [401, 'The proof of possession is expired, replayed or for another call.', 'Make a new proof; check the clock of this machine.'],
+  malformed: [
+    400,
+    'The body is not strict JSON.',
+    'Send one JSON value: UTF-8, no duplicate keys, no numbers beyond 2^53.',
+  ],
+  schema: [
+    400,
+    'The body does not have the shape of this route.',
+    'Compare it with /openapi.json; the detail names the field.',
+  ],
+  too_large: [
+    413,
+    'The body is larger than this plane accepts.',
+    'Send at most 1 MiB; pass large values by digest.',
+  ],
+  unidentified: [
+    401,
+    'No valid credential came with this call.',
+    'Open a session, or send the operator token.',
+  ],
+  stale_proof: [
+    401,
+    'The proof of possession is expired, replayed or for another call.',
+    'Make a new proof; check the clock of this machine.',
+  ],
   session_ended: [401, 'The session has ended or its counter was used.', 'Open a new session.'],
-  forbidden: [403, 'This identity does not have the role that the route needs.', 'Ask an operator for the role.'],
-  wrong_host: [403, 'The Host or Origin header is not this plane\'s.', 'Use the address that the plane printed at start.'],
+  forbidden: [
+    403,
+    'This identity does not have the role that the route needs.',
+    'Ask an operator for the role.',
+  ],
+  wrong_host: [
+    403,
+    "The Host or Origin header is not this plane's.",
+    'Use the address that the plane printed at start.',
+  ],
   not_found: [404, 'There is no such thing here, or it is not yours to see.', 'Check the id.'],
   method_not_allowed: [405, 'This path does not take that method.', 'See /openapi.json.'],
-  idempotency_conflict: [409, 'This idempotency key was used for another request.', 'Use a new key for a new request.'],
+  idempotency_conflict: [
+    409,
+    'This idempotency key was used for another request.',
+    'Use a new key for a new request.',
+  ],
   conflict: [409, 'The execution is not in a state that allows this.', 'Read its state and decide anew.'],
   unsupported_media_type: [415, 'The body is not application/json.', 'Send application/json.'],
-  overloaded: [429, 'Too much at once.', 'Wait for Retry-After, then try again with the same idempotency key.'],
-  unavailable: [503, 'The plane cannot record decisions now, so it makes none.', 'See /health.json for the reason; retry later with the same idempotency key.'],
-  unknown_result: [503, 'The outcome of this call is not known.', 'Repeat it with the same idempotency key; it never acts twice.'],
-  internal: [500, 'The plane failed while answering; nothing was permitted.', 'Report the request id to the operator.'],
+  overloaded: [
+    429,
+    'Too much at once.',
+    'Wait for Retry-After, then try again with the same idempotency key.',
+  ],
+  unavailable: [
+    503,
+    'The plane cannot record decisions now, so it makes none.',
+    'See /health.json for the reason; retry later with the same idempotency key.',
+  ],
+  unknown_result: [
+    503,
+    'The outcome of this call is not known.',
+    'Repeat it with the same idempotency key; it never acts twice.',
+  ],
+  internal: [
+    500,
+    'The plane failed while answering; nothing was permitted.',
+    'Report the request id to the operator.',
+  ],
 } as const satisfies Record<string, readonly [number, string, string]>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -39,7 +87,11 @@ export interface Problem {
 export class PlaneError extends Error {
   readonly code: ProblemCode | 'unreachable' | 'timeout' | 'garbled';
   readonly problem?: Problem;
-  constructor(code: PlaneError['code'], message: string, options: { readonly problem?: Problem; readonly cause?: unknown } = {}) {
+  constructor(
+    code: PlaneError['code'],
+    message: string,
+    options: { readonly problem?: Problem; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'PlaneError';
     this.code = code;

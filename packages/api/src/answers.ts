@@ -1,0 +1,242 @@
+/**
+ * Answers of every route (docs/formats/http.md). Open on purpose: a newer plane may say more. What a client relies
+ * on must be there and of its type, or the answer is `garbled`.
+ */
+import Type, { type TProperties, type TSchema } from 'typebox';
+import {
+  AnyEntry,
+  AnyJson,
+  AnyObject,
+  Assurance,
+  Code,
+  Confine,
+  Custody,
+  Digest,
+  ExecutionId,
+  Grade,
+  Id,
+  Jwk,
+  Layer,
+  RootGrant,
+  Scope,
+  Whole,
+} from './fields.ts';
+
+const open = <P extends TProperties>(properties: P) => Type.Object(properties);
+const list = <T extends TSchema>(item: T) => Type.Array(item);
+const text = Type.String();
+
+const linked = { consistency: Type.Optional(list(text)) };
+export const Proven = open({ entry: text, proof: text });
+const Disclosure = Type.Tuple([text, text, AnyJson]);
+const Group = open({ group: text, need: Whole, until: Whole });
+const Position = { leaf: Digest, index: Whole };
+
+export const PermittedAnswer = open({
+  ...linked,
+  verdict: Type.Literal('allow'),
+  executionId: ExecutionId,
+  permit: Proven,
+  start: Type.Optional(Proven),
+  disclosures: open({ arguments: list(Disclosure), resources: list(Disclosure) }),
+});
+export const DenialAnswer = open({
+  ...linked,
+  verdict: Type.Literal('deny'),
+  code: Code,
+  decisionId: text,
+  executionId: text,
+  reason: text,
+  policies: list(text),
+  failedLink: Type.Optional(Whole),
+  next: text,
+  retryAfterMs: Type.Optional(Whole),
+  refusal: Type.Optional(Proven),
+});
+export const HeldAnswer = open({
+  ...linked,
+  verdict: Type.Literal('hold'),
+  executionId: ExecutionId,
+  decisionId: text,
+  code: Code,
+  reason: text,
+  policies: list(text),
+  holds: list(Group),
+  next: text,
+  refusal: Type.Optional(Proven),
+});
+export const DecisionAnswer = Type.Union([PermittedAnswer, DenialAnswer, HeldAnswer]);
+export const RedeemedAnswer = Type.Union([
+  open({ ...linked, verdict: Type.Literal('started'), executionId: ExecutionId, start: Proven }),
+  DenialAnswer,
+]);
+export const RenewedAnswer = Type.Union([
+  open({ verdict: Type.Literal('renewed'), note: text }),
+  DenialAnswer,
+]);
+export const ReportedAnswer = open({
+  ...linked,
+  executionId: ExecutionId,
+  status: text,
+  late: Type.Boolean(),
+  outcome: Proven,
+});
+export const CancelledAnswer = open({ executionId: ExecutionId, state: text });
+
+const ChainLinkView = open({
+  kind: Type.Union([Type.Literal('user'), Type.Literal('agent')]),
+  id: text,
+  identity: Digest,
+  mandate: Type.Optional(Digest),
+  name: Type.Optional(text),
+});
+export const ExecutionAnswer = open({
+  executionId: ExecutionId,
+  run: ExecutionId,
+  parent: Type.Optional(ExecutionId),
+  state: text,
+  verdict: Type.Union([Type.Literal('allow'), Type.Literal('deny'), Type.Literal('hold')]),
+  code: Type.Optional(text),
+  reasons: list(text),
+  action: text,
+  chain: list(ChainLinkView),
+  grade: Grade,
+  custody: Custody,
+  confine: Confine,
+  atMs: Whole,
+  depth: Whole,
+  decision: open(Position),
+  permit: Type.Optional(open({ ...Position, exp: Whole, assurance: Assurance })),
+  start: Type.Optional(open({ ...Position, atMs: Whole })),
+  lease: Type.Optional(open({ untilMs: Whole, counter: Whole })),
+  outcome: Type.Optional(open({ ...Position, status: text, reason: Type.Optional(text), atMs: Whole })),
+  hold: Type.Optional(
+    open({
+      ...Position,
+      untilMs: Whole,
+      groups: list(Group),
+      approvals: list(open({ group: text, by: text, verdict: text })),
+    }),
+  ),
+  arguments: Type.Optional(Type.Union([Type.Literal('erased'), AnyObject])),
+  resources: Type.Optional(list(open({ type: text, id: text }))),
+});
+export const ExecutionsAnswer = open({ items: list(ExecutionAnswer), next: Type.Optional(Whole) });
+export const FeedEventAnswer = open({ index: Whole, leaf: Digest, entry: AnyEntry });
+
+export const StatusAnswer = open({
+  ...linked,
+  origin: text,
+  tenant: text,
+  audience: text,
+  state: Type.Union([
+    Type.Literal('enforcing'),
+    Type.Literal('observing'),
+    Type.Literal('contained'),
+    Type.Literal('fail-closed'),
+  ]),
+  why: text,
+  size: Whole,
+  root: text,
+  epoch: Whole,
+  custody: Custody,
+  people: Type.Union([Type.Literal(1), Type.Literal(2)]),
+  bundles: list(open({ layer: Layer, digest: text, version: Whole })),
+  note: text,
+});
+export const CheckpointAnswer = open({ ...linked, note: text });
+
+const OperatedAnswer = open({
+  ...linked,
+  verdict: Type.Literal('done'),
+  executionId: ExecutionId,
+  epoch: Type.Optional(Whole),
+  leaf: Type.Optional(Digest),
+  entries: list(Proven),
+});
+export const OperatorAnswers = Type.Union([OperatedAnswer, HeldAnswer, DenialAnswer]);
+const subject = { subject: Type.Optional(Id) };
+export const RegisteredAnswer = Type.Union([
+  open({ ...OperatedAnswer.properties, ...subject }),
+  open({ ...HeldAnswer.properties, ...subject }),
+  open({ ...DenialAnswer.properties, ...subject }),
+]);
+export const ApprovedAnswer = open({ executionId: ExecutionId, complete: Type.Boolean(), approval: Proven });
+export const ApprovalsAnswer = open({ items: list(ExecutionAnswer) });
+export const PreviewAnswer = open({ executions: list(ExecutionAnswer), agents: list(text) });
+export const ContainmentsAnswer = open({
+  epoch: Whole,
+  active: list(open({ leaf: Digest, scope: Scope, atMs: Whole, cause: text })),
+});
+export const OrderAnswer = open({ effective: Type.Literal(true), durable: Type.Boolean() });
+const IdentityAnswer = open({
+  subject: text,
+  name: Type.Optional(text),
+  kind: text,
+  roles: list(text),
+  groups: list(text),
+  keys: list(Jwk),
+  for: Type.Optional(text),
+  root: Type.Optional(RootGrant),
+  revoked: Type.Boolean(),
+});
+export const IdentitiesAnswer = open({ items: list(IdentityAnswer) });
+const FactValue = Type.Union([Type.Boolean(), Type.Number(), Type.String()]);
+export const FactsAnswer = open({ items: list(open({ name: text, value: FactValue, exp: Whole })) });
+export const BundlesAnswer = open({
+  items: list(open({ layer: Layer, digest: text, version: Whole, active: Type.Boolean(), signed: AnyJson })),
+});
+export const CheckedAnswer = open({
+  ok: Type.Boolean(),
+  problems: list(open({ code: text, message: text, where: Type.Optional(text), next: text })),
+  digest: Type.Optional(text),
+});
+export const ReplayedAnswer = open({
+  decided: Whole,
+  changed: list(open({ executionId: text, from: text, to: text, reasons: list(text) })),
+});
+
+/** A session as opened: `note` is the plane's share, signed by `<origin>/session`. */
+export const SessionAnswer = open({ session: text, note: text, exp: Whole });
+/** Who is calling; `csrf` goes into `licet-csrf` of every changing call that the cookie authenticates. */
+export const MeAnswer = open({
+  subject: text,
+  kind: text,
+  roles: list(text),
+  csrf: Type.Optional(text),
+});
+export const HealthAnswer = open({ ok: Type.Boolean(), state: text, why: text, size: Whole });
+export const PublicFeedAnswer = open({
+  items: list(
+    open({
+      index: Whole,
+      leaf: Digest,
+      type: text,
+      at: Whole,
+      executionId: Type.Optional(text),
+      verdict: Type.Optional(text),
+      code: Type.Optional(text),
+      status: Type.Optional(text),
+    }),
+  ),
+  size: Whole,
+});
+const PublicExecution = open({
+  executionId: ExecutionId,
+  run: ExecutionId,
+  parent: Type.Optional(ExecutionId),
+  state: text,
+  verdict: text,
+  code: Type.Optional(text),
+  grade: Grade,
+  custody: Custody,
+  confine: Confine,
+  atMs: Whole,
+  depth: Whole,
+  decision: open(Position),
+  permit: Type.Optional(open(Position)),
+  start: Type.Optional(open({ ...Position, atMs: Whole })),
+  outcome: Type.Optional(open({ ...Position, status: text, atMs: Whole })),
+});
+export const PublicExecutionAnswer = PublicExecution;
+export const PublicLineageAnswer = open({ run: ExecutionId, executions: list(PublicExecution) });

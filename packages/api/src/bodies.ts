@@ -1,0 +1,142 @@
+/**
+ * Bodies and queries of every route (docs/formats/http.md). Closed: an unknown field is a `schema` problem, never
+ * ignored, because a misspelt `start` or `audience` would otherwise change what is asked for.
+ */
+import Type, { type TProperties } from 'typebox';
+import {
+  ActionName,
+  AnyJson,
+  AnyObject,
+  Code,
+  Confine,
+  Decimal,
+  Digest,
+  ExecutionId,
+  Grade,
+  Id,
+  IdempotencyKey,
+  Jwk,
+  Nonce,
+  RootGrant,
+  Scope,
+  Whole,
+} from './fields.ts';
+
+const closed = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+
+const DoorClaimBody = closed({
+  grade: Grade,
+  confine: Confine,
+  bound: Type.Optional(Type.Array(Id, { maxItems: 16 })),
+});
+const ProvenEntryBody = closed({
+  entry: Type.String({ minLength: 2, maxLength: 4_096 }),
+  proof: Type.String({ minLength: 1, maxLength: 131_072 }),
+});
+
+export const NoBody = closed({});
+export const LoginBody = closed({ token: Type.String({ minLength: 16, maxLength: 256 }) });
+export const RequestBody = closed({
+  action: ActionName,
+  arguments: AnyObject,
+  parent: Type.Optional(ExecutionId),
+  idempotencyKey: IdempotencyKey,
+  instance: Nonce,
+  start: Type.Optional(Type.Boolean()),
+  audience: Type.Optional(Id),
+  child: Type.Optional(closed({ agent: Id, jkt: Digest })),
+  door: DoorClaimBody,
+});
+export const DecideBody = closed({
+  idempotencyKey: IdempotencyKey,
+  instance: Nonce,
+  start: Type.Optional(Type.Boolean()),
+});
+export const RedeemBody = closed({ permit: ProvenEntryBody, instance: Nonce, door: DoorClaimBody });
+export const RenewBody = closed({
+  instance: Nonce,
+  counter: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  nonce: Nonce,
+});
+export const ReportBody = closed({
+  instance: Nonce,
+  status: Type.Union([Type.Literal('completed'), Type.Literal('failed'), Type.Literal('halted')]),
+  result: Type.Optional(AnyJson),
+  exit: Type.Optional(Type.Integer({ minimum: -255, maximum: 255 })),
+  reason: Type.Optional(Code),
+  settled: Type.Optional(Type.Array(closed({ name: Id, amount: Decimal }), { maxItems: 16 })),
+});
+export const ResolveBody = closed({
+  status: Type.Union([Type.Literal('completed'), Type.Literal('failed'), Type.Literal('halted')]),
+  reason: Code,
+});
+export const ApproveBody = closed({
+  hold: Digest,
+  group: Id,
+  verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject')]),
+  expires: Type.Optional(Whole),
+});
+export const PreviewBody = closed({ scope: Scope });
+export const ContainBody = closed({ scope: Scope, idempotencyKey: Type.Optional(IdempotencyKey) });
+export const LiftBody = closed({ idempotencyKey: Type.Optional(IdempotencyKey) });
+export const OrderBody = closed({ note: Type.String({ minLength: 1, maxLength: 65_536 }) });
+const identityFields = {
+  name: Type.String({ minLength: 1, maxLength: 120 }),
+  roles: Type.Optional(Type.Array(Id, { maxItems: 8 })),
+  groups: Type.Optional(Type.Array(Id, { maxItems: 32 })),
+  keys: Type.Optional(Type.Array(Jwk, { maxItems: 8 })),
+  for: Type.Optional(Id),
+  root: Type.Optional(RootGrant),
+};
+const PersonOrProgram = Type.Union([Type.Literal('user'), Type.Literal('agent'), Type.Literal('door')]);
+export const RegisterBody = closed({
+  ...identityFields,
+  subject: Type.Optional(Id),
+  kind: PersonOrProgram,
+  idempotencyKey: Type.Optional(IdempotencyKey),
+});
+export const ChangeIdentityBody = closed({
+  ...identityFields,
+  name: Type.Optional(identityFields.name),
+  kind: Type.Optional(PersonOrProgram),
+});
+export const FactBody = closed({
+  name: Id,
+  value: Type.Union([
+    Type.Boolean(),
+    Type.Integer({ minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+    Type.String({ minLength: 1, maxLength: 96 }),
+  ]),
+  forMs: Type.Integer({ minimum: 1, maximum: 365 * 86_400_000 }),
+});
+export const BundleBody = closed({ bundle: AnyJson });
+export const PublishBody = closed({ signed: AnyJson });
+export const ReplayBody = closed({
+  bundle: AnyJson,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+});
+
+/** The queries that routes take; values arrive as text and are read by their schema. */
+export const SeenQuery = closed({ seen: Type.Optional(Whole) });
+export const WaitQuery = closed({
+  seen: Type.Optional(Whole),
+  wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 45_000 })),
+  since: Type.Optional(Type.String({ pattern: '^[a-z_]{1,32}$' })),
+});
+export const ExecutionsQuery = closed({
+  seen: Type.Optional(Whole),
+  state: Type.Optional(Type.String({ pattern: '^[a-z_]{1,32}$' })),
+  verdict: Type.Optional(Type.String({ pattern: '^[a-z]{1,16}$' })),
+  agent: Type.Optional(Id),
+  action: Type.Optional(ActionName),
+  run: Type.Optional(ExecutionId),
+  after: Type.Optional(Whole),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+});
+/** `after`: exclusive log index; −1 is before the first entry. */
+export const AfterQuery = closed({
+  after: Type.Optional(Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+});
+export const NoQuery = closed({});

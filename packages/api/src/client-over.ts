@@ -1,0 +1,115 @@
+/**
+ * A `PlaneClient` over one function that performs a route: the same client for HTTP, unix socket and in process, so
+ * that the three keep the same promises (DESIGN §10).
+ */
+import type { Static, TSchema } from 'typebox';
+import type { Json } from '@licet/evidence';
+import type { FeedEvent, PlaneClient } from './client.ts';
+import { PlaneError } from './problems.ts';
+import type { ROUTES, RouteName } from './routes.ts';
+
+/** What goes into one call. */
+export interface CallInput {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+  /** Milliseconds beyond the usual deadline, for long polls. */
+  readonly extraMs?: number;
+}
+
+/** The value that a route answers with. */
+export type AnswerOf<N extends RouteName> = (typeof ROUTES)[N]['answer'] extends infer A
+  ? A extends 'text'
+    ? string
+    : A extends 'bytes' | 'events'
+      ? Uint8Array
+      : A extends TSchema
+        ? Static<A>
+        : never
+  : never;
+
+/** Performs one route. Rejects with PlaneError, and with nothing else. */
+export type Call = <N extends RouteName>(name: N, input: CallInput) => Promise<AnswerOf<N>>;
+
+/** How calls, the stream of events and the end are done. */
+export interface ClientParts {
+  readonly call: Call;
+  events(options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<FeedEvent>;
+  close(): Promise<void>;
+  /** Filled into requests that name no audience. */
+  readonly audience?: string;
+}
+
+/** Returns the client. */
+export function clientOver({ call, events, close, audience }: ClientParts): PlaneClient {
+  const id = (value: string): { readonly params: { readonly id: string } } => ({ params: { id: value } });
+  const common = (options: { readonly seen?: number; readonly signal?: AbortSignal } = {}) => ({
+    query: { seen: options.seen },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const withKey = <T extends object>(
+    body: T,
+    key: string | undefined,
+  ): T & { readonly idempotencyKey?: string } =>
+    key === undefined ? body : { ...body, idempotencyKey: key };
+  return {
+    request: (body, options) =>
+      call('request', { ...common(options), body: audience === undefined ? body : { audience, ...body } }),
+    decide: (exec, body, options) => call('decide', { ...id(exec), ...common(options), body }),
+    redeem: (exec, body, options) => call('redeem', { ...id(exec), ...common(options), body }),
+    renew: (exec, body, options) => call('renew', { ...id(exec), ...common(options), body }),
+    report: (exec, body, options) => call('report', { ...id(exec), ...common(options), body }),
+    cancel: (exec, options) => call('cancel', { ...id(exec), ...common(options), body: {} }),
+    execution: (exec, options = {}) =>
+      call('execution', {
+        ...id(exec),
+        ...common(options),
+        query: { seen: options.seen, wait: options.waitMs, since: options.since },
+        extraMs: options.waitMs ?? 0,
+      }),
+    executions: (query, options) =>
+      call('executions', { ...common(options), query: { ...query, seen: options?.seen } }),
+    events,
+    evidence: (exec) => call('evidence', id(exec)),
+    runEvidence: (run) => call('runEvidence', id(run)),
+    lineage: async (run) => (await call('lineage', id(run))) as Json,
+    status: (options) => call('status', common(options)),
+    checkpoint: (options) => call('linkedCheckpoint', common(options)),
+    async tile(path) {
+      try {
+        return await call('tile', { params: { '*': path.replace(/^\/?tile\//, '') } });
+      } catch (error) {
+        if (error instanceof PlaneError && error.code === 'not_found') return undefined;
+        throw error;
+      }
+    },
+    approvals: async () => (await call('approvals', {})).items,
+    approve: (exec, body) => call('approve', { ...id(exec), body }),
+    previewContainment: (scope) => call('previewContainment', { body: { scope } }),
+    contain: (scope, key) => call('contain', { body: withKey({ scope }, key) }),
+    lift: (leaf, key) => call('lift', { ...id(leaf), body: withKey({}, key) }),
+    containments: () => call('containments', {}),
+    order: (note) => call('order', { body: { note } }),
+    resolve: (exec, body) => call('resolve', { ...id(exec), body }),
+    identities: async () => (await call('identities', {})).items,
+    register: (identity, key) => call('register', { body: withKey(identity, key) }),
+    changeIdentity: (subject, change, body = {}) =>
+      call(CHANGES[change], { ...id(subject), body: withoutSubject(body) }),
+    setFact: (body) => call('setFact', { body }),
+    facts: async () => (await call('facts', {})).items,
+    bundles: async () => (await call('bundles', {})).items,
+    publish: (signed) => call('publish', { body: { signed } }),
+    checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),
+    replay: (bundle, limit) => call('replay', { body: limit === undefined ? { bundle } : { bundle, limit } }),
+    close,
+  };
+}
+
+const CHANGES = { update: 'updateIdentity', rotate: 'rotateIdentity', revoke: 'revokeIdentity' } as const;
+
+/** The subject stands in the path; in the body it would be an unknown field. */
+function withoutSubject<T extends { readonly subject?: string }>(body: T): Omit<T, 'subject'> {
+  const { subject: _subject, ...rest } = body;
+  return rest;
+}
