@@ -1,0 +1,280 @@
+/**
+ * Loading: from bundles to something that can decide, or a refusal that names every problem (RULE 14). Two
+ * layers (RULE 20): the organisation's forbids and holds, which no team can lift, and the team's bundle.
+ */
+import { base64url, canonicalBytes, domainTag, sha256, utf8, type Json } from '@licet/evidence';
+import { BUILT_IN_ACTIONS, compileCheck, GOVERNED, planAction, type ActionPlan } from './action-plan.ts';
+import {
+  bundleRef,
+  parseBundle,
+  type ActionSpec,
+  type Bundle,
+  type BundleRef,
+  type ContainmentRule,
+  type FactType,
+  type FloorSpec,
+  type LimitSpec,
+} from './bundle.ts';
+import type { CedarSchemaJson } from './cedar.ts';
+import type { Engine } from './engine.ts';
+import { PolicyError, problem, type Problem, type ProblemKind } from './errors.ts';
+import { readPolicies, validatePolicies, type Policy } from './policies.ts';
+import { cedarSchema } from './schema-mapping.ts';
+import { policySet, type PolicySet } from './slices.ts';
+import { ASSURANCES, DEFAULT_TERMS, GRADES, parseDuration } from './terms.ts';
+
+/** A bundle that may decide. Plain data apart from the validators in `actions`; made only by {@link loadBundle}. */
+export interface LoadedBundle {
+  /** Organisation first. Every decision entry lists them. */
+  readonly refs: readonly BundleRef[];
+  readonly layers: { readonly org?: Bundle; readonly team: Bundle };
+  readonly schema: CedarSchemaJson;
+  /** base64url digest of the generated Cedar schema. */
+  readonly schemaDigest: string;
+  readonly actions: ReadonlyMap<string, ActionPlan>;
+  /** Policies in force. */
+  readonly enforced: PolicySet;
+  /** The same with the `@mode("shadow")` ones in force too; undefined when there are none. */
+  readonly observed?: PolicySet;
+  readonly limits: Readonly<Record<string, LimitSpec>>;
+  readonly facts: Readonly<Record<string, FactType>>;
+  readonly pins: Readonly<Record<string, string>>;
+  readonly containment: readonly ContainmentRule[];
+  /** Milliseconds after publication from which nothing is decided; undefined: no such age. */
+  readonly maxAgeMs?: number;
+  /** True when a permit without conditions covers every governed action for anybody: nothing is being stopped. */
+  readonly observing: boolean;
+}
+
+/** A mandate's policies, held apart from the bundle: they must allow as well (RULE 17). */
+export interface LoadedMandate {
+  readonly id: string;
+  readonly digest: string;
+  readonly policies: PolicySet;
+}
+
+/** Returns the loaded bundle. Throws ERR_BUNDLE_FORMAT or ERR_BUNDLE_INVALID with all problems. */
+export function loadBundle(
+  engine: Engine,
+  layers: { readonly org?: Bundle; readonly team: Bundle },
+): LoadedBundle {
+  const problems: Problem[] = [];
+  const team = parseBundle(layers.team);
+  const org = layers.org === undefined ? undefined : parseBundle(layers.org);
+  if (team.layer !== 'team')
+    problems.push(problem('layer', 'the team layer is given an organisation bundle'));
+  if (org !== undefined && org.layer !== 'org')
+    problems.push(problem('layer', 'the organisation layer is given a team bundle'));
+
+  const specs = mergeActions(org, team, problems);
+  const actions = planActions(specs, problems);
+  const limits = mergeFixed('limit', org?.limits ?? {}, team.limits, problems);
+  const facts = mergeFixed('fact', org?.facts ?? {}, team.facts ?? {}, problems);
+  const pins = mergeFixed('pin', org?.pins ?? {}, team.pins, problems);
+  checkMeters(actions, limits, problems);
+
+  const schema = cedarSchema(actions, limits, facts);
+  const mapped = new Set([...actions.values()].flatMap((plan) => Object.keys(plan.spec.resources)));
+  const policies: Policy[] = [];
+  for (const bundle of org === undefined ? [team] : [org, team])
+    policies.push(
+      ...readPolicies(
+        engine.cedar,
+        bundle.policies,
+        { layer: bundle.layer, explain: bundle.explain ?? 'code', mapped },
+        problems,
+      ),
+    );
+  checkQuorums(policies, problems);
+  validatePolicies(engine.cedar, schema, policies, problems);
+  if (problems.length > 0)
+    throw new PolicyError(
+      'ERR_BUNDLE_INVALID',
+      `${problems.length} problem(s); nothing is decided by this bundle`,
+      {
+        problems,
+      },
+    );
+
+  const enforced = policies.filter((policy) => !policy.annotations.shadow);
+  const ages = [org?.maxAge, team.maxAge].flatMap((age) => (age === undefined ? [] : [parseDuration(age)!]));
+  return {
+    refs: [...(org === undefined ? [] : [bundleRef(org)]), bundleRef(team)],
+    layers: { team, ...(org === undefined ? {} : { org }) },
+    schema,
+    schemaDigest: digestOf('cedar-schema', schema as unknown as Json),
+    actions,
+    enforced: policySet(enforced),
+    ...(enforced.length === policies.length ? {} : { observed: policySet(policies) }),
+    limits,
+    facts,
+    pins,
+    containment: [...(org?.containment ?? []), ...(team.containment ?? [])],
+    ...(ages.length === 0 ? {} : { maxAgeMs: Math.min(...ages) }),
+    observing: enforced.some(permitsEverything),
+  };
+}
+
+/** Returns a mandate's policies, validated against the schema of the bundle. Throws ERR_MANDATE_INVALID. */
+export function loadMandate(
+  engine: Engine,
+  loaded: LoadedBundle,
+  body: {
+    readonly id: string;
+    readonly policies: readonly { readonly name: string; readonly text: string }[];
+  },
+): LoadedMandate {
+  const problems: Problem[] = [];
+  const mapped = new Set([...loaded.actions.values()].flatMap((plan) => Object.keys(plan.spec.resources)));
+  const policies = readPolicies(
+    engine.cedar,
+    body.policies,
+    { layer: 'mandate', explain: 'code', mapped },
+    problems,
+  );
+  validatePolicies(engine.cedar, loaded.schema, policies, problems);
+  if (problems.length > 0) throw new PolicyError('ERR_MANDATE_INVALID', `mandate ${body.id}`, { problems });
+  return {
+    id: body.id,
+    digest: digestOf('mandate-policies', body.policies as unknown as Json),
+    policies: policySet(policies),
+  };
+}
+
+function planActions(
+  specs: Readonly<Record<string, ActionSpec>>,
+  problems: Problem[],
+): Map<string, ActionPlan> {
+  const actions = new Map<string, ActionPlan>();
+  for (const [name, spec] of Object.entries({ ...specs, ...BUILT_IN_ACTIONS }).sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  )) {
+    const fault = (message: string): void => void problems.push(inBundle('action', `${name}: ${message}`));
+    const plan = planAction(name, spec, fault);
+    const refused = compileCheck(plan);
+    if (refused !== undefined) fault(`the schema is refused: ${refused}`);
+    for (const group of plan.groups)
+      if (Object.hasOwn(specs, group) || (group !== GOVERNED && Object.hasOwn(BUILT_IN_ACTIONS, group)))
+        fault(`the group ${group} has the name of an action`);
+    actions.set(name, plan);
+  }
+  return actions;
+}
+
+/** RULE 20: what the organisation has mapped stays mapped that way; a team can only make the floor stricter. */
+function mergeActions(
+  org: Bundle | undefined,
+  team: Bundle,
+  problems: Problem[],
+): Record<string, ActionSpec> {
+  const merged: Record<string, ActionSpec> = { ...org?.actions };
+  for (const [name, spec] of Object.entries(team.actions)) {
+    const fixed = merged[name];
+    if (fixed === undefined) {
+      merged[name] = spec;
+      continue;
+    }
+    const { floor: fixedFloor, ...fixedRest } = fixed;
+    const { floor, ...rest } = spec;
+    if (!sameJson(fixedRest, rest))
+      problems.push(inBundle('layer', `${name} differs from the organisation's mapping`));
+    merged[name] = { ...fixed, floor: stricterFloor(fixedFloor ?? {}, floor ?? {}) };
+  }
+  for (const name of Object.keys(merged))
+    if (name.startsWith('licet/'))
+      problems.push(inBundle('action', `${name}: names under licet/ are built in`));
+  return merged;
+}
+
+function stricterFloor(a: FloorSpec, b: FloorSpec): FloorSpec {
+  const shorter = (x?: string, y?: string): string | undefined =>
+    x === undefined || y === undefined ? (x ?? y) : parseDuration(x)! <= parseDuration(y)! ? x : y;
+  const higher = <T extends string>(order: readonly T[], x?: T, y?: T): T | undefined =>
+    x === undefined || y === undefined ? (x ?? y) : order.indexOf(x) >= order.indexOf(y) ? x : y;
+  // What the organisation left out is the default, not an opening: a team cannot lengthen it.
+  const lease = shorter(a.lease ?? `${DEFAULT_TERMS.leaseMs}ms`, b.lease);
+  const max = shorter(a.max ?? `${DEFAULT_TERMS.maxMs}ms`, b.max);
+  const grade = higher(GRADES, a.grade, b.grade);
+  const assurance = higher(ASSURANCES, a.assurance, b.assurance);
+  const confine = a.confine ?? b.confine;
+  return {
+    ...(lease === undefined ? {} : { lease }),
+    ...(max === undefined ? {} : { max }),
+    ...(grade === undefined ? {} : { grade }),
+    ...(assurance === undefined ? {} : { assurance }),
+    ...(confine === undefined ? {} : { confine }),
+  };
+}
+
+function mergeFixed<T>(
+  what: string,
+  org: Readonly<Record<string, T>>,
+  team: Readonly<Record<string, T>>,
+  problems: Problem[],
+): Record<string, T> {
+  for (const [name, value] of Object.entries(team))
+    if (Object.hasOwn(org, name) && !sameJson(org[name], value))
+      problems.push(inBundle('layer', `the ${what} ${name} differs from the organisation's`));
+  return { ...team, ...org };
+}
+
+function checkMeters(
+  actions: ReadonlyMap<string, ActionPlan>,
+  limits: Readonly<Record<string, LimitSpec>>,
+  problems: Problem[],
+): void {
+  for (const plan of actions.values())
+    for (const { limit, cost } of plan.meters) {
+      if (!Object.hasOwn(limits, limit))
+        problems.push(inBundle('action', `${plan.name}: no limit is named ${limit}`));
+      if (typeof cost === 'object' && !plan.names.has(cost.argument))
+        problems.push(inBundle('action', `${plan.name}: the cost names no argument`));
+    }
+}
+
+/** One group cannot be met at two quorums: `context.approvals` holds names only. */
+function checkQuorums(policies: readonly Policy[], problems: Problem[]): void {
+  const needs = new Map<string, number>();
+  for (const { annotations, file, line, layer } of policies) {
+    if (annotations.hold === undefined) continue;
+    const { group, need } = annotations.hold;
+    const known = needs.get(group);
+    if (known !== undefined && known !== need)
+      problems.push(
+        problem('hold', `the group ${group} is asked for ${known} and for ${need} approvals`, {
+          file,
+          line,
+          layer,
+          policy: annotations.id,
+        }),
+      );
+    needs.set(group, need);
+  }
+}
+
+function permitsEverything({ json }: Policy): boolean {
+  return (
+    json.effect === 'permit' &&
+    json.conditions.length === 0 &&
+    json.principal.op === 'All' &&
+    json.resource.op === 'All' &&
+    json.action.op === 'in' &&
+    JSON.stringify(json.action).includes(`"${GOVERNED}"`)
+  );
+}
+
+function inBundle(kind: ProblemKind, message: string): Problem {
+  return problem(kind, message, { file: 'bundle.json' });
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return equal(canonicalBytes(a as Json), canonicalBytes(b as Json));
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function digestOf(tag: string, value: Json): string {
+  return base64url(sha256(utf8(domainTag(tag)), canonicalBytes(value)));
+}
