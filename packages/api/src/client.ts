@@ -350,9 +350,7 @@ export interface PlaneClient {
   >;
   publish(signed: Json): Promise<OperatorAnswer>;
   /** Problems found, without publishing. */
-  checkBundle(
-    bundle: Json,
-  ): Promise<{
+  checkBundle(bundle: Json): Promise<{
     readonly ok: boolean;
     readonly problems: readonly {
       readonly code: string;

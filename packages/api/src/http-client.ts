@@ -19,6 +19,7 @@ import type { PlaneClient } from './client.ts';
 import { readEvents } from './event-stream.ts';
 import { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
 import { makeProof, publicHalf, type PrivateJwk } from './proof.ts';
+import { tokenKey } from './token.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 import { callMac, newShare, SESSION_HEADERS, sessionSecret } from './session.ts';
 import { fetchTransport, socketTransport, type Reception, type Transport } from './transport.ts';
@@ -47,6 +48,17 @@ export interface ConnectOptions {
   readonly nowMs?: () => number;
 }
 
+/** A client with what it is to be believed by: whose keys, of which log, and as which key it calls. */
+export interface Pinned {
+  readonly trust: Trust;
+  readonly origin?: string;
+  /** Thumbprint of the caller's key. */
+  readonly jkt: string;
+  readonly audience?: string;
+}
+/** A plane and what it must prove: what a guard needs. */
+export type PinnedPlane = PlaneClient & { readonly pinned: Pinned };
+
 /** Largest JSON answer, and largest evidence bundle or tile. */
 const MAX_ANSWER_BYTES = 8 * 1_048_576;
 const MAX_FILE_BYTES = 64 * 1_048_576;
@@ -57,11 +69,12 @@ const SESSION_MARGIN_MS = 30_000;
  * Returns a client of the plane at `url` or `socket`. Nothing is sent yet: the first call opens the session.
  * @throws PlaneError `unidentified` without key and token; `garbled` when the trust names no single origin
  */
-export async function connect(options: ConnectOptions): Promise<PlaneClient> {
+export async function connect(options: ConnectOptions): Promise<PinnedPlane> {
   const transport = transportOf(options);
   const nowMs = options.nowMs ?? Date.now;
   const deadlineMs = options.deadlineMs ?? 2_000;
-  const credential = await credentialOf(options, transport, nowMs);
+  const pinned = await pinnedOf(options);
+  const credential = credentialOf(options, pinned, transport, nowMs);
 
   const exchange = async (
     route: Route,
@@ -100,7 +113,7 @@ export async function connect(options: ConnectOptions): Promise<PlaneClient> {
     }
   };
 
-  return clientOver({
+  const client = clientOver({
     call,
     ...(options.audience === undefined ? {} : { audience: options.audience }),
     async *events({ after, signal }) {
@@ -118,6 +131,35 @@ export async function connect(options: ConnectOptions): Promise<PlaneClient> {
       transport.close();
     },
   });
+  return { ...client, pinned };
+}
+
+async function pinnedOf({
+  key,
+  token,
+  trust: given,
+  origin: named,
+  audience,
+}: ConnectOptions): Promise<Pinned> {
+  if (key === undefined && token === undefined)
+    throw new PlaneError('unidentified', 'connect needs a key or a token');
+  // People read what a plane says of itself; only doors need a trust, and without one they get no further than here.
+  const trust =
+    given ??
+    (await readTrustStore().catch((error: unknown) => {
+      if (key !== undefined) throw error;
+      return { v: 1 as const, logs: [] };
+    }));
+  const origin = named ?? (trust.logs.length === 1 ? trust.logs[0]!.origin : undefined);
+  if (key !== undefined && origin === undefined) {
+    throw garbled(`the trust names ${trust.logs.length} logs; say which origin is meant`);
+  }
+  return {
+    trust,
+    jkt: jwkThumbprint({ ...publicHalf(key ?? (await tokenKey(token!))) }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(audience === undefined ? {} : { audience }),
+  };
 }
 
 interface Credential {
@@ -129,21 +171,15 @@ interface Credential {
   renew(): boolean;
 }
 
-async function credentialOf(
-  options: ConnectOptions,
+function credentialOf(
+  { key, token }: ConnectOptions,
+  { trust, origin = '', jkt }: Pinned,
   transport: Transport,
   nowMs: () => number,
-): Promise<Credential> {
-  const { key, token } = options;
-  if (token !== undefined)
+): Credential {
+  if (token !== undefined || key === undefined) {
     return { headers: async () => ({ authorization: `Bearer ${token}` }), renew: () => false };
-  if (key === undefined) throw new PlaneError('unidentified', 'connect needs a key or a token');
-  const trust = options.trust ?? (await readTrustStore());
-  const origin = options.origin ?? (trust.logs.length === 1 ? trust.logs[0]!.origin : undefined);
-  if (origin === undefined)
-    throw garbled(`the trust names ${trust.logs.length} logs; say which origin is meant`);
-  const jkt = jwkThumbprint({ ...publicHalf(key) });
-
+  }
   interface Session {
     readonly id: string;
     readonly secret: Uint8Array;

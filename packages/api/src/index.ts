@@ -4,7 +4,7 @@ export { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems
 export { ROUTES, ROUTE_NAMES, type Listener, type Route, type RouteName, type Who } from './routes.ts';
 export { misfit, readQuery } from './validation.ts';
 export { clientOver, type AnswerOf, type Call, type CallInput, type ClientParts } from './client-over.ts';
-export { connect, targetOf, type ConnectOptions } from './http-client.ts';
+export { connect, targetOf, type ConnectOptions, type Pinned, type PinnedPlane } from './http-client.ts';
 export { readEvents } from './event-stream.ts';
 export {
   checkProof,
@@ -29,3 +29,4 @@ export {
   type Transcript,
 } from './session.ts';
 export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
+export { newPrivateJwk, tokenKey } from './token.ts';

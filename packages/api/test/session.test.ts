@@ -8,22 +8,16 @@ import {
   checkMac,
   checkProof,
   makeProof,
+  newPrivateJwk,
   newShare,
   REPLAY_WINDOW,
   replayWindow,
   sessionSecret,
-  type PrivateJwk,
 } from '../src/index.ts';
 
 const NOW = 1_800_000_000_000;
 
-async function aKey(): Promise<PrivateJwk> {
-  const pair = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
-  if (!('privateKey' in pair)) throw new Error('no pair of keys');
-  };
-  const { x, d } = await crypto.subtle.exportKey('jwk', pair.privateKey);
-  return { kty: 'OKP', crv: 'Ed25519', x: x!, d: d! };
-}
+const aKey = newPrivateJwk;
 
 describe('the exchange', () => {
   test('gives both ends one secret, and another one when any part of the transcript differs', async () => {
