@@ -40,7 +40,11 @@ export interface EvidenceParts {
   readonly kind: 'execution' | 'run';
   readonly origin: string;
   readonly subject: string;
-  readonly entries: readonly { readonly index: number; readonly bytes: Uint8Array; readonly proof: readonly Uint8Array[] }[];
+  readonly entries: readonly {
+    readonly index: number;
+    readonly bytes: Uint8Array;
+    readonly proof: readonly Uint8Array[];
+  }[];
   readonly checkpoints: readonly { readonly note: string; readonly consistency: readonly Uint8Array[] }[];
   readonly executions: Readonly<Record<string, Json>>;
   readonly bundles: readonly Json[];
@@ -54,32 +58,129 @@ export interface Plane {
   readonly audience: string;
   decide(caller: Caller, request: DecideRequest): Promise<Answered>;
   /** A held caller is there again (RULE 23). */
-  resume(caller: Caller, exec: string, body: { readonly idempotencyKey: string; readonly instance: Uint8Array; readonly start?: boolean; readonly seen?: number }): Promise<Answered>;
-  redeem(caller: Caller, exec: string, body: { readonly permit: { readonly entry: Uint8Array; readonly index: number }; readonly instance: Uint8Array; readonly door: Omit<Door, 'custody'>; readonly seen?: number }): Promise<Answered>;
-  renew(caller: Caller, exec: string, body: { readonly instance: Uint8Array; readonly counter: number; readonly nonce: string }): Promise<Answered>;
-  report(caller: Caller, exec: string, body: { readonly instance: Uint8Array; readonly status: 'completed' | 'failed' | 'halted'; readonly result?: Json; readonly exit?: number; readonly reason?: string; readonly settled?: readonly { readonly name: string; readonly amount: string }[]; readonly seen?: number }): Promise<Answered>;
+  resume(
+    caller: Caller,
+    exec: string,
+    body: {
+      readonly idempotencyKey: string;
+      readonly instance: Uint8Array;
+      readonly start?: boolean;
+      readonly seen?: number;
+    },
+  ): Promise<Answered>;
+  redeem(
+    caller: Caller,
+    exec: string,
+    body: {
+      readonly permit: { readonly entry: Uint8Array; readonly index: number };
+      readonly instance: Uint8Array;
+      readonly door: Omit<Door, 'custody'>;
+      readonly seen?: number;
+    },
+  ): Promise<Answered>;
+  renew(
+    caller: Caller,
+    exec: string,
+    body: { readonly instance: Uint8Array; readonly counter: number; readonly nonce: string },
+  ): Promise<Answered>;
+  report(
+    caller: Caller,
+    exec: string,
+    body: {
+      readonly instance: Uint8Array;
+      readonly status: 'completed' | 'failed' | 'halted';
+      readonly result?: Json;
+      readonly exit?: number;
+      readonly reason?: string;
+      readonly settled?: readonly { readonly name: string; readonly amount: string }[];
+      readonly seen?: number;
+    },
+  ): Promise<Answered>;
   cancel(caller: Caller, exec: string): Promise<Answered>;
-  approve(caller: Caller, exec: string, body: { readonly hold: string; readonly group: string; readonly verdict: 'approve' | 'reject'; readonly expiresMs?: number; readonly method: 'token' | 'passkey' }): Promise<Answered>;
+  approve(
+    caller: Caller,
+    exec: string,
+    body: {
+      readonly hold: string;
+      readonly group: string;
+      readonly verdict: 'approve' | 'reject';
+      readonly expiresMs?: number;
+      readonly method: 'token' | 'passkey';
+    },
+  ): Promise<Answered>;
   /** An operator action: done, held for a second person, or refused (RULE 34). */
-  operate(caller: Caller, effect: Effect, options?: { readonly idempotencyKey?: string; readonly seen?: number }): Promise<Answered>;
+  operate(
+    caller: Caller,
+    effect: Effect,
+    options?: { readonly idempotencyKey?: string; readonly seen?: number },
+  ): Promise<Answered>;
   /** A kill order whose note the shell has read: verified here, effective in memory before this returns (RULE 34). */
   order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
   /** Lets due executions expire, lapse or fall in doubt. Returns their ids. */
   tick(): Promise<readonly string[]>;
   /** The subject that owns this key and is not revoked; undefined otherwise. */
-  identify(jkt: string): Promise<{ readonly subject: string; readonly roles: readonly string[]; readonly kind: string } | undefined>;
+  identify(
+    jkt: string,
+  ): Promise<
+    { readonly subject: string; readonly roles: readonly string[]; readonly kind: string } | undefined
+  >;
   execution(exec: string): Promise<ExecutionRow | undefined>;
   /** Opened arguments and resources of an execution, from its record. */
-  opened(exec: string): Promise<{ readonly arguments: { readonly [name: string]: Json }; readonly resources: readonly { readonly type: string; readonly id: string }[] } | 'erased' | undefined>;
+  opened(
+    exec: string,
+  ): Promise<
+    | {
+        readonly arguments: { readonly [name: string]: Json };
+        readonly resources: readonly { readonly type: string; readonly id: string }[];
+      }
+    | 'erased'
+    | undefined
+  >;
   containments(): Promise<{ readonly epoch: number; readonly active: readonly ActiveContainment[] }>;
-  previewContainment(scope: { readonly kind: ScopeKind; readonly id: string }): Promise<readonly ExecutionRow[]>;
+  previewContainment(scope: {
+    readonly kind: ScopeKind;
+    readonly id: string;
+  }): Promise<readonly ExecutionRow[]>;
   evidence(kind: 'execution' | 'run', id: string): Promise<EvidenceParts | undefined>;
   lineage(run: string): Promise<Json | undefined>;
   /** Problems of a bundle, without publishing it. */
-  check(bundle: Json): Promise<{ readonly ok: boolean; readonly digest?: string; readonly problems: readonly { readonly code: string; readonly message: string; readonly where?: string; readonly next: string }[] }>;
+  check(
+    bundle: Json,
+  ): Promise<{
+    readonly ok: boolean;
+    readonly digest?: string;
+    readonly problems: readonly {
+      readonly code: string;
+      readonly message: string;
+      readonly where?: string;
+      readonly next: string;
+    }[];
+  }>;
   /** Decides recorded decisions again under another bundle; no entry is written but one observation per run of it (RULE 1). */
-  replay(bundle: Json, limit: number): Promise<{ readonly decided: number; readonly changed: readonly { readonly executionId: string; readonly from: string; readonly to: string; readonly reasons: readonly string[] }[] }>;
+  replay(
+    bundle: Json,
+    limit: number,
+  ): Promise<{
+    readonly decided: number;
+    readonly changed: readonly {
+      readonly executionId: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reasons: readonly string[];
+    }[];
+  }>;
   /** What the plane can say of itself in words. */
-  state(): Promise<{ readonly state: 'enforcing' | 'observing' | 'contained' | 'fail-closed'; readonly why: string; readonly bundles: readonly { readonly layer: 'org' | 'team'; readonly digest: string; readonly version: number }[]; readonly epoch: number; readonly inDoubt: number; readonly running: number }>;
+  state(): Promise<{
+    readonly state: 'enforcing' | 'observing' | 'contained' | 'fail-closed';
+    readonly why: string;
+    readonly bundles: readonly {
+      readonly layer: 'org' | 'team';
+      readonly digest: string;
+      readonly version: number;
+    }[];
+    readonly epoch: number;
+    readonly inDoubt: number;
+    readonly running: number;
+  }>;
   close(): Promise<void>;
 }

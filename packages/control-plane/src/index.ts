@@ -1,5 +1,8 @@
 // The face of @licet/control-plane.
-export { createPlane, type PlaneOptions } from './plane.ts';
+export { authorId, createPlane, type PlaneOptions } from './plane.ts';
+export { inThreadEvaluator } from './evaluator.ts';
+export { CONTROL_PLANE_ERRORS, ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
+export { OPERATOR_POLICY } from './core/operate.ts';
 export { machine, type Machine } from './core/machine.ts';
 export type { ApplyContext, EntryDetail, NewEntry, Put, Transition } from './core/transition.ts';
 export type * from './core/commands.ts';

@@ -1,6 +1,7 @@
 // The ports of the control plane: everything it needs from the world, passed in as one object (DESIGN §3, §4).
 // The core is pure; `plane.ts` is written against these interfaces; the shell makes them.
 import type { Entry, Json } from '@licet/evidence';
+import type { Bundle, DecisionInput, Evaluation, LoadedBundle, Resource } from '@licet/policy';
 import type { Command, Reply } from './core/commands.ts';
 import type { RowKey, Row, Versions } from './core/rows.ts';
 
@@ -104,9 +105,14 @@ export interface LogReader {
  */
 export interface Store {
   read(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
-  commit(prepared: Prepared, options?: { readonly lane?: Lane; readonly seen?: number }): Promise<CommitAnswer>;
+  commit(
+    prepared: Prepared,
+    options?: { readonly lane?: Lane; readonly seen?: number },
+  ): Promise<CommitAnswer>;
   /** What was decided under this idempotency digest, if anything: the execution id and its entries. */
-  readBack(idem: string): Promise<{ readonly exec: string; readonly entries: readonly Committed[] } | undefined>;
+  readBack(
+    idem: string,
+  ): Promise<{ readonly exec: string; readonly entries: readonly Committed[] } | undefined>;
   /** Executions whose deadline (permit expiry, lease end, hold end) is at or before `nowMs`. */
   due(nowMs: number, limit: number): Promise<readonly string[]>;
   list(query: ListQuery): Promise<readonly Row[]>;
@@ -118,9 +124,14 @@ export interface Store {
   };
   readonly log: LogReader;
   /** Committed entries from `after` (exclusive index) on, as they come; ends with `close()`. */
-  watch(after: number, signal: AbortSignal): AsyncIterable<{ readonly index: number; readonly entry: Entry; readonly leaf: Uint8Array }>;
+  watch(
+    after: number,
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly index: number; readonly entry: Entry; readonly leaf: Uint8Array }>;
   /** Recomputes the tree from the entries and compares with state and tiles. Throws StoreError `ERR_STORE_CORRUPT`. */
-  check(progress?: (done: number, total: number) => void): Promise<{ readonly size: number; readonly root: Uint8Array }>;
+  check(
+    progress?: (done: number, total: number) => void,
+  ): Promise<{ readonly size: number; readonly root: Uint8Array }>;
   /** Rebuilds every table from log and records. */
   rebuild(): Promise<{ readonly rows: number }>;
   /** Rows outside the log that expire by themselves: sessions. */
@@ -130,6 +141,31 @@ export interface Store {
     delete(where: { readonly id?: string; readonly subject?: string }): Promise<void>;
   };
   /** Statement of health in words, with numbers. */
-  health(): Promise<{ readonly ok: boolean; readonly why: string; readonly size: number; readonly queue: number }>;
+  health(): Promise<{
+    readonly ok: boolean;
+    readonly why: string;
+    readonly size: number;
+    readonly queue: number;
+  }>;
   close(): Promise<void>;
+}
+
+/** Asks Cedar. Pure in what it answers; where it runs (in this thread, in workers) is the shell's choice. */
+export interface Evaluator {
+  readonly engine: string;
+  /** Loads a bundle everywhere it will be evaluated; the old one stays until the new one is ready. Throws PolicyError. */
+  load(layers: { readonly org?: Bundle; readonly team: Bundle }): Promise<LoadedBundle>;
+  /** Throws ControlPlaneError `ERR_PLANE_OVERLOADED` when its queue is full. */
+  evaluate(loaded: LoadedBundle, input: DecisionInput): Promise<Evaluation>;
+}
+
+/** What needs the effect's host: symlinks, existing folders (RULE 13). Lexical resolution is `policy`'s. */
+export interface Resolver {
+  /** The first resource that is not what its name says, or undefined. */
+  confirm(resources: readonly Resource[]): Promise<Resource | undefined>;
+}
+
+/** Signs statements of the plane that are no entries: the status note (RULE 9). */
+export interface StatusSigner {
+  signNote(text: string): string;
 }

@@ -30,7 +30,7 @@ export function apply(rows: RowReader, prepared: Prepared, context: ApplyContext
   if (evaluates(command) && Math.abs(context.nowMs - evaluatedAtMs) > MAX_EVALUATION_AGE_MS) return 'stale';
   const lastAtMs = rows.get('clock', SELF)?.atMs ?? 0;
   if (context.nowMs < lastAtMs - CLOCK_TOLERANCE_MS && !survivesClock(command)) {
-    return draft.reply({ kind: 'conflict', code: 'clock_behind' });
+    return draft.reply({ kind: 'conflict', code: 'clock' });
   }
   switch (command.kind) {
     case 'decide':
@@ -65,7 +65,13 @@ function order(draft: Draft, command: OrderCommand): Transition {
   const { digest, serial, scope } = command;
   const before = draft.get('order', digest);
   const leaf = before?.leaf ?? contain(draft, { scope, cause: 'order', by: [], order: { digest, serial } });
-  return draft.reply({ kind: 'operated', exec: '', effect: 'contain', leaf, epoch: containmentOf(draft).epoch });
+  return draft.reply({
+    kind: 'operated',
+    exec: '',
+    effect: 'contain',
+    leaf,
+    epoch: containmentOf(draft).epoch,
+  });
 }
 
 const evaluates = (command: Command): boolean =>

@@ -11,20 +11,25 @@ export function mayApprove(rows: RowReader, execution: ExecutionRow, by: string,
   if (approver === undefined || approver.revoked || approver.kind !== 'user') return false;
   // Separation of duties: nobody approves what is done in their own name.
   if (execution.chain.some((link) => link.id === by)) return false;
-  if (group === SECOND_PERSON) return approver.roles.includes('operator') || approver.roles.includes('author');
+  if (group === SECOND_PERSON)
+    return approver.roles.includes('operator') || approver.roles.includes('author');
   return approver.roles.includes('approver') && approver.groups.includes(group);
 }
 
 /** Approvals of a held execution that count now. */
 export const standing = (rows: RowReader, execution: ExecutionRow, nowMs: number): readonly ApprovalRow[] =>
   (execution.approvals ?? []).filter(
-    (one) => one.verdict === 'approve' && one.expiresAtMs > nowMs && mayApprove(rows, execution, one.by, one.group),
+    (one) =>
+      one.verdict === 'approve' && one.expiresAtMs > nowMs && mayApprove(rows, execution, one.by, one.group),
   );
 
 /** Groups of the hold whose quorum is met: what `context.approvals` holds (RULE 15). */
 export function approvedGroups(rows: RowReader, execution: ExecutionRow, nowMs: number): readonly string[] {
   const valid = standing(rows, execution, nowMs);
   return (execution.hold?.groups ?? [])
-    .filter(({ group, need }) => new Set(valid.filter((one) => one.group === group).map((one) => one.by)).size >= need)
+    .filter(
+      ({ group, need }) =>
+        new Set(valid.filter((one) => one.group === group).map((one) => one.by)).size >= need,
+    )
     .map(({ group }) => group);
 }

@@ -11,7 +11,8 @@ export const APPROVAL_TTL_MS = 900_000;
 export function approve(draft: Draft, command: ApproveCommand): Transition {
   const row = draft.get('execution', command.exec);
   const conflict = (code: string): Transition => draft.reply({ kind: 'conflict', code, exec: command.exec });
-  if (row?.hold === undefined || (row.state !== 'held' && row.state !== 'approved')) return conflict('not_held');
+  if (row?.hold === undefined || (row.state !== 'held' && row.state !== 'approved'))
+    return conflict('not_held');
   if (row.hold.leaf !== command.hold) return conflict('other_hold');
   if (draft.nowMs >= row.hold.untilMs) return conflict('hold_expired');
   if (!row.hold.groups.some(({ group }) => group === command.group)) return conflict('other_group');
@@ -26,5 +27,9 @@ export function approve(draft: Draft, command: ApproveCommand): Transition {
     expires: Math.min(command.expiresMs, draft.nowMs + APPROVAL_TTL_MS),
     ...(command.assertion === undefined ? {} : { assertion: command.assertion }),
   });
-  return draft.reply({ kind: 'approval', exec: row.exec, complete: draft.get('execution', row.exec)?.state === 'approved' });
+  return draft.reply({
+    kind: 'approval',
+    exec: row.exec,
+    complete: draft.get('execution', row.exec)?.state === 'approved',
+  });
 }

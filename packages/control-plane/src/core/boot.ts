@@ -16,7 +16,14 @@ export function boot(draft: Draft, command: BootCommand): Transition {
     const { origin, tenant, logKey, people, org, keys, identities } = genesis;
     draft.append(
       'genesis',
-      { logKey, created: draft.nowMs, custody, public: genesis.public, people, ...(org === undefined ? {} : { org }) },
+      {
+        logKey,
+        created: draft.nowMs,
+        custody,
+        public: genesis.public,
+        people,
+        ...(org === undefined ? {} : { org }),
+      },
       { as: { origin, tenant } },
     );
     for (const { purpose, key } of keys) draft.append('key', { op: 'add', purpose, key, by: FOUNDER });

@@ -50,17 +50,13 @@ export interface Commitments {
   readonly inputs: string;
 }
 
-/** The bundle's rules for containment by consequence (RULE 33): what contains, and how wide. */
-export interface Consequence {
+/** One of the bundle's rules for containment by consequence (RULE 33): what contains, and how wide. */
+export interface ConsequenceRule {
+  readonly on: 'outcome_without_start' | 'foreign_permit' | 'replayed_permit' | 'unpinned_tool' | 'denials';
   readonly scope: 'run' | 'agent';
-  /** This many denials of one run within this time. */
-  readonly denials?: { readonly count: number; readonly withinMs: number };
-  /** A permit presented twice, or by another than its key. */
-  readonly replay?: boolean;
-  /** An outcome for something that never started. */
-  readonly unstarted?: boolean;
-  /** A tool whose definition is not the pinned one. */
-  readonly unpinned?: boolean;
+  /** For `denials`: how many of one run, within how long. */
+  readonly count?: number;
+  readonly withinMs?: number;
 }
 
 /** What the policy said, as far as Apply needs it. */
@@ -106,7 +102,7 @@ export interface DecideCommand {
   readonly reservations: readonly Reservation[];
   /** Leaves of the approvals that the evaluation counted. */
   readonly approvals: readonly string[];
-  readonly consequence?: Consequence;
+  readonly consequences: readonly ConsequenceRule[];
 }
 
 /** Refuse what could not even be decided (schema, unknown action, not canonical …) once identity is known. */
@@ -125,7 +121,7 @@ export interface RefuseCommand {
   readonly idem: string;
   readonly request: string;
   readonly door: Door;
-  readonly consequence?: Consequence;
+  readonly consequences: readonly ConsequenceRule[];
 }
 
 /** Spend the permit and open the lease (RULE 2, 6). */
@@ -139,7 +135,7 @@ export interface RedeemCommand {
   readonly door: Door;
   /** The current policy's word on the recorded request, with today's facts (RULE 4). */
   readonly verdict: Verdict;
-  readonly consequence?: Consequence;
+  readonly consequences: readonly ConsequenceRule[];
 }
 
 export interface RenewCommand {
@@ -163,7 +159,7 @@ export interface ReportCommand {
   readonly exit?: number;
   readonly reason?: string;
   readonly settled: readonly { readonly name: string; readonly amount: string }[];
-  readonly consequence?: Consequence;
+  readonly consequences: readonly ConsequenceRule[];
 }
 
 export interface CancelCommand {
@@ -269,7 +265,10 @@ export interface BootCommand {
     readonly public: boolean;
     readonly people: 1 | 2;
     readonly org?: { readonly id: string; readonly keys: readonly PublicJwk[] };
-    readonly keys: readonly { readonly purpose: 'lease' | 'status' | 'session' | 'contain' | 'author'; readonly key: string }[];
+    readonly keys: readonly {
+      readonly purpose: 'lease' | 'status' | 'session' | 'contain' | 'author';
+      readonly key: string;
+    }[];
     /** The first operator, and the identities that `init` registers with it. */
     readonly identities: readonly (Effect & { readonly op: 'identity' })[];
   };
@@ -314,7 +313,13 @@ export type Reply =
   | { readonly kind: 'renewed'; readonly exec: string; readonly untilMs: number }
   | { readonly kind: 'done'; readonly exec: string; readonly status?: OutcomeStatus; readonly late?: boolean }
   | { readonly kind: 'approval'; readonly exec: string; readonly complete: boolean }
-  | { readonly kind: 'operated'; readonly exec: string; readonly effect: Effect['op']; readonly leaf?: string; readonly epoch?: number }
+  | {
+      readonly kind: 'operated';
+      readonly exec: string;
+      readonly effect: Effect['op'];
+      readonly leaf?: string;
+      readonly epoch?: number;
+    }
   /** The command cannot apply to the state it found; nothing was written. */
   | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string }
   | { readonly kind: 'ticked'; readonly changed: readonly string[] }

@@ -1,32 +1,44 @@
 // Containment by consequence (RULE 33): what the bundle's rules contain without waiting for a person. A person lifts it.
-import { activeDigest, containmentOf } from './containment.ts';
-import type { Consequence } from './commands.ts';
+import { activeDigest } from '@licet/evidence';
+import { containmentOf } from './containment.ts';
+import type { ConsequenceRule } from './commands.ts';
 import type { Draft } from './draft.ts';
 
-/** What happened. */
-export type Trigger = 'denied' | 'replay' | 'unstarted' | 'unpinned';
-
-/** Contains the run, or its agent, when the rules say so and it is not contained already. */
+/** Contains the run, or its agent, when a rule says so and it is not contained already. */
 export function consequence(
   draft: Draft,
-  event: { readonly rule: Consequence | undefined; readonly trigger: Trigger; readonly exec: string; readonly leaf: string },
+  event: {
+    readonly rules: readonly ConsequenceRule[];
+    readonly on: ConsequenceRule['on'];
+    readonly exec: string;
+    /** The entry that triggers it. */
+    readonly leaf: string;
+  },
 ): void {
-  const { rule } = event;
   const execution = draft.get('execution', event.exec);
-  if (rule === undefined || execution === undefined) return;
-  if (!applies(draft, rule, event.trigger, execution.run)) return;
-  const agent = execution.chain.at(-1)?.id;
-  const scope = rule.scope === 'agent' && agent !== undefined ? { kind: 'agent', id: agent } as const : { kind: 'run', id: execution.run } as const;
-  const { active } = containmentOf(draft);
-  if (active.some((one) => one.scope.kind === scope.kind && one.scope.id === scope.id)) return;
-  contain(draft, { scope, cause: 'rule', by: [], trigger: event.leaf });
+  if (execution === undefined) return;
+  for (const rule of event.rules) {
+    if (!applies(draft, rule, event.on, execution.run)) continue;
+    const agent = execution.chain.at(-1)?.id;
+    const scope =
+      rule.scope === 'agent' && agent !== undefined
+        ? ({ kind: 'agent', id: agent } as const)
+        : ({ kind: 'run', id: execution.run } as const);
+    const { active } = containmentOf(draft);
+    if (active.some((one) => one.scope.kind === scope.kind && one.scope.id === scope.id)) continue;
+    contain(draft, { scope, cause: 'rule', by: [], trigger: event.leaf });
+  }
 }
 
 /** Appends a containment; returns its leaf. */
 export function contain(
   draft: Draft,
   order: {
-    readonly scope: { readonly kind: 'execution' | 'run' | 'subtree' | 'agent' | 'tool' | 'resource' | 'tenant' | 'everything'; readonly id: string };
+    readonly scope: {
+      readonly kind:
+        'execution' | 'run' | 'subtree' | 'agent' | 'tool' | 'resource' | 'tenant' | 'everything';
+      readonly id: string;
+    };
     readonly cause: 'operator' | 'rule' | 'order';
     readonly by: readonly string[];
     readonly trigger?: string;
@@ -64,19 +76,11 @@ export function lift(draft: Draft, leaf: string, by: readonly string[]): string 
   }).leaf;
 }
 
-function applies(draft: Draft, rule: Consequence, trigger: Trigger, run: string): boolean {
-  switch (trigger) {
-    case 'replay':
-    case 'unstarted':
-    case 'unpinned':
-      return rule[trigger] === true;
-    case 'denied': {
-      if (rule.denials === undefined) return false;
-      const since = draft.nowMs - rule.denials.withinMs;
-      const recent = (draft.get('run', run)?.denials ?? []).filter((at) => at > since);
-      return recent.length >= rule.denials.count;
-    }
-    default:
-      return trigger satisfies never;
-  }
+/** Every refusal is also a denial, whatever else it is. */
+function applies(draft: Draft, rule: ConsequenceRule, on: ConsequenceRule['on'], run: string): boolean {
+  if (rule.on !== 'denials') return rule.on === on;
+  if (rule.count === undefined || rule.withinMs === undefined) return false;
+  const since = draft.nowMs - rule.withinMs;
+  const recent = (draft.get('run', run)?.denials ?? []).filter((at) => at > since);
+  return recent.length >= rule.count;
 }

@@ -1,6 +1,6 @@
 // Containment: which orders are in force, and what they cover (DESIGN §7, RULE 18, 33–35). A scope covers an execution
 // by what it is, by what it descends from, or by who runs it.
-import { base64url, canonicalBytes, sha256, utf8, type ScopeKind } from '@licet/evidence';
+import type { ScopeKind } from '@licet/evidence';
 import type { ActiveContainment, ContainmentRow, ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 
@@ -10,11 +10,8 @@ export const MAX_DEPTH = 16;
 export const NO_CONTAINMENT: ContainmentRow = { epoch: 0, head: null, active: [] };
 
 /** The row, or the state before the first containment. */
-export const containmentOf = (rows: RowReader): ContainmentRow => rows.get('containment', SELF) ?? NO_CONTAINMENT;
-
-/** Digest of the sorted leaves in force (RULE 35). */
-export const activeDigest = (leaves: readonly string[]): string =>
-  base64url(sha256(utf8('licet/containment/v1\n'), canonicalBytes([...leaves].sort())));
+export const containmentOf = (rows: RowReader): ContainmentRow =>
+  rows.get('containment', SELF) ?? NO_CONTAINMENT;
 
 /** What a containment is checked against. */
 export interface Subject {
@@ -30,7 +27,9 @@ export interface Subject {
 
 export const subjectOf = (
   tenant: string,
-  execution: Pick<ExecutionRow, 'exec' | 'run' | 'action' | 'chain'> & { readonly parent?: { readonly exec: string } | undefined },
+  execution: Pick<ExecutionRow, 'exec' | 'run' | 'action' | 'chain'> & {
+    readonly parent?: { readonly exec: string } | undefined;
+  },
 ): Subject => ({
   exec: execution.exec,
   run: execution.run,
@@ -69,7 +68,7 @@ export function covers(
     case 'agent':
       return subject.agents.includes(scope.id);
     case 'tool':
-      return subject.action === scope.id || subject.action.startsWith(`${scope.id}/`);
+      return subject.action === scope.id || subject.action.startsWith(`${scope.id.replace(/\/\*$/, '')}/`);
     case 'resource':
       return subject.resources.includes(scope.id);
     default:
@@ -79,7 +78,9 @@ export function covers(
 
 /** True when a contained run bars this key from opening a new root (RULE 18). */
 export const barred = (rows: RowReader, jkt: string): boolean =>
-  containmentOf(rows).active.some(({ scope }) => scope.kind === 'run' && rows.get('run', scope.id)?.keys.includes(jkt) === true);
+  containmentOf(rows).active.some(
+    ({ scope }) => scope.kind === 'run' && rows.get('run', scope.id)?.keys.includes(jkt) === true,
+  );
 
 function lineage(rows: RowReader, subject: Subject): ReadonlySet<string> {
   const ids = new Set([subject.exec]);

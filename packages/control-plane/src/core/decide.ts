@@ -6,6 +6,7 @@ import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts'
 import { consequence } from './consequence.ts';
 import { Draft, type Appended, type Fields } from './draft.ts';
 import { containmentOf } from './containment.ts';
+import { unspentPermits } from './project.ts';
 import { exhausted } from './meters.ts';
 import type { ExecutionRow } from './rows.ts';
 import { objection, rootObjection, type Objection } from './standing.ts';
@@ -13,6 +14,8 @@ import type { Transition } from './transition.ts';
 
 /** A permit is good this long for starting; RULES allow at most 60 s including skew (RULE 9). */
 export const PERMIT_TTL_MS = 30_000;
+/** Permits of one identity that may wait to be spent (RULE 38). */
+export const MAX_UNSPENT_PERMITS = 1_024;
 /** No lease and no running time is longer than this: the `@max` of a session (RULE 18). */
 export const MAX_LEASE_MS = 43_200_000;
 
@@ -27,7 +30,10 @@ export function decide(draft: Draft, command: DecideCommand): Transition {
   const objected =
     objection(draft, draft.plane.tenant, claim, draft.nowMs) ??
     (command.parent === undefined ? rootObjection(draft, command.caller, draft.nowMs) : undefined) ??
-    bundleObjection(draft, command);
+    bundleObjection(draft, command) ??
+    (unspentPermits(draft, command.caller.subject) < MAX_UNSPENT_PERMITS
+      ? undefined
+      : { code: 'overload', retryAfterMs: PERMIT_TTL_MS });
   const { verdict } = command;
 
   if (objected !== undefined) return refuse(draft, command, exec, objected);
@@ -40,7 +46,8 @@ export function decide(draft: Draft, command: DecideCommand): Transition {
   if (verdict.verdict === 'hold') return hold(draft, command, exec, before);
 
   // The groups that the evaluation counted must still be met by approvals that still stand (RULE 22).
-  if (command.approvals.length > 0 && before === undefined) return refuse(draft, command, exec, { code: 'approval_expired' });
+  if (command.approvals.length > 0 && before === undefined)
+    return refuse(draft, command, exec, { code: 'approval_expired' });
   const used = before === undefined ? [] : standing(draft, before, draft.nowMs);
   const groups = before === undefined ? [] : approvedGroups(draft, before, draft.nowMs);
   const counted = command.approvals.every((leaf) => used.some((one) => one.leaf === leaf));
@@ -85,23 +92,35 @@ export function refuseCommand(draft: Draft, command: RefuseCommand): Transition 
     },
     command.request,
   );
-  const trigger = command.code === 'tool_changed' ? 'unpinned' : 'denied';
-  consequence(draft, { rule: command.consequence, trigger, exec: command.exec, leaf });
-  return draft.reply({ kind: 'refused', exec: command.exec, verdict: 'deny', reasons: [], holds: [], ...code });
+  const on = command.code === 'unpinned' ? 'unpinned_tool' : 'denials';
+  consequence(draft, { rules: command.consequences, on, exec: command.exec, leaf });
+  return draft.reply({
+    kind: 'refused',
+    exec: command.exec,
+    verdict: 'deny',
+    reasons: [],
+    holds: [],
+    ...code,
+  });
 }
 
 function seenBefore(draft: Draft, idem: string, request: string): Reply | undefined {
   const row = draft.get('idem', idem);
   // A row without its request (its record was erased) never matches: it denies rather than guesses.
-  return row === undefined ? undefined : { kind: 'decided', exec: row.exec, sameRequest: row.request === request };
+  return row === undefined
+    ? undefined
+    : { kind: 'decided', exec: row.exec, sameRequest: row.request === request };
 }
 
 /** The held or approved execution that this caller has come back for (RULE 23). */
 function continued(draft: Draft, command: DecideCommand): ExecutionRow | undefined {
   const hold = draft.get('hold', command.recognition);
   const row = hold === undefined ? undefined : draft.get('execution', hold.exec);
-  const open = row?.state === 'held' || row?.state === 'approved';
-  return open && row.jkt === command.caller.jkt && row.run === command.run ? row : undefined;
+  if (row?.hold === undefined || row.jkt !== command.caller.jkt) return undefined;
+  // A root that comes back has no run yet; below a root, only the same run may lift its own hold.
+  const sameRun = command.parent === undefined ? row.parent === undefined : row.run === command.run;
+  const open = row.state === 'approved' || (row.state === 'held' && draft.nowMs < row.hold.untilMs);
+  return open && sameRun ? row : undefined;
 }
 
 /** The bundles that decided must be the ones in force, and there must be one (RULE 4, 20). */
@@ -110,8 +129,10 @@ function bundleObjection(draft: Draft, command: DecideCommand): Objection | unde
   const team = command.bundles.find((bundle) => bundle.layer === 'team');
   if (policy?.team === undefined || team === undefined) return { code: 'no_bundle' };
   const org = command.bundles.find((bundle) => bundle.layer === 'org');
-  if (team.digest !== policy.team.digest || org?.digest !== policy.org?.digest) return { code: 'contended', retryAfterMs: 50 };
-  if (team.version < policy.floors.team || (org !== undefined && org.version < policy.floors.org)) return { code: 'no_bundle' };
+  if (team.digest !== policy.team.digest || org?.digest !== policy.org?.digest)
+    return { code: 'contended', retryAfterMs: 50 };
+  if (team.version < policy.floors.team || (org !== undefined && org.version < policy.floors.org))
+    return { code: 'no_bundle' };
   return undefined;
 }
 
@@ -153,7 +174,7 @@ function refuse(draft: Draft, command: DecideCommand, exec: string, objected: Ob
     command.request,
   );
   observeShadow(draft, command, leaf, exec);
-  consequence(draft, { rule: command.consequence, trigger: 'denied', exec, leaf });
+  consequence(draft, { rules: command.consequences, on: 'denials', exec, leaf });
   return draft.reply({
     kind: 'refused',
     exec,
@@ -166,12 +187,20 @@ function refuse(draft: Draft, command: DecideCommand, exec: string, objected: Ob
   });
 }
 
-function hold(draft: Draft, command: DecideCommand, exec: string, before: ExecutionRow | undefined): Transition {
+function hold(
+  draft: Draft,
+  command: DecideCommand,
+  exec: string,
+  before: ExecutionRow | undefined,
+): Transition {
   // RULE 18: a hold ends no later than its parent's last possible moment.
   const parent = command.parent === undefined ? undefined : draft.get('execution', command.parent.exec);
-  const parentEnds = parent?.start === undefined || parent.permit === undefined ? Infinity : parent.start.atMs + parent.permit.maxMs;
+  const parentEnds =
+    parent?.start === undefined || parent.permit === undefined
+      ? Infinity
+      : parent.start.atMs + parent.permit.maxMs;
   const holds = command.verdict.holds.map((one) => ({ ...one, untilMs: Math.min(one.untilMs, parentEnds) }));
-  const { reasons } = command.verdict;
+  const { reasons, code = 'policy' } = command.verdict;
   const asked = before?.hold?.groups ?? [];
   const unchanged =
     before?.state === 'held' &&
@@ -180,24 +209,36 @@ function hold(draft: Draft, command: DecideCommand, exec: string, before: Execut
   if (unchanged && before.hold !== undefined) {
     // RULE 23: asking again about a hold that has not changed appends nothing.
     const same = before.hold.groups.map(({ group, need, until }) => ({ group, need, untilMs: until }));
-    return draft.reply({ kind: 'refused', exec, code: 'held', verdict: 'hold', reasons, holds: same });
+    return draft.reply({
+      kind: 'refused',
+      exec,
+      code: before.code ?? 'policy',
+      verdict: 'hold',
+      reasons,
+      holds: same,
+    });
   }
   const { leaf } = draft.append(
     'refusal',
     {
       ...subject(draft, command, exec),
       verdict: 'hold',
-      code: 'held',
+      code,
       holds: holds.map(({ group, need, untilMs }) => ({ group, need, until: untilMs })),
       ...(before?.hold === undefined ? {} : { prior: before.hold.leaf }),
     },
     { detail: { request: command.request, recognition: command.recognition } },
   );
   observeShadow(draft, command, leaf, exec);
-  return draft.reply({ kind: 'refused', exec, code: 'held', verdict: 'hold', reasons, holds });
+  return draft.reply({ kind: 'refused', exec, code, verdict: 'hold', reasons, holds });
 }
 
-function permit(draft: Draft, command: DecideCommand, exec: string, before: ExecutionRow | undefined): Transition {
+function permit(
+  draft: Draft,
+  command: DecideCommand,
+  exec: string,
+  before: ExecutionRow | undefined,
+): Transition {
   const { verdict } = command;
   const ttlMs = Math.min(verdict.leaseMs, MAX_LEASE_MS);
   const maxMs = Math.min(verdict.maxMs, MAX_LEASE_MS);
@@ -224,14 +265,29 @@ function permit(draft: Draft, command: DecideCommand, exec: string, before: Exec
       { detail: { request: command.request } },
     );
   } catch (error) {
-    if (error instanceof EvidenceError && error.code === 'ERR_ENTRY_TOO_LARGE') return refuse(draft, command, exec, { code: 'too_large' });
+    if (error instanceof EvidenceError && error.code === 'ERR_ENTRY_TOO_LARGE')
+      return refuse(draft, command, exec, { code: 'too_large' });
     throw error;
   }
   observeShadow(draft, command, appended.leaf, exec);
   if (!command.start) return draft.reply({ kind: 'permitted', exec, permit: appended.position });
   const leaseUntilMs = draft.nowMs + Math.min(ttlMs, maxMs);
-  const started = appendStart(draft, { exec, permit: appended.leaf, via: 'direct', instance: command.instance, caller: command.caller, door: command.door, leaseUntilMs });
-  return draft.reply({ kind: 'permitted', exec, permit: appended.position, start: started.position, leaseUntilMs });
+  const started = appendStart(draft, {
+    exec,
+    permit: appended.leaf,
+    via: 'direct',
+    instance: command.instance,
+    caller: command.caller,
+    door: command.door,
+    leaseUntilMs,
+  });
+  return draft.reply({
+    kind: 'permitted',
+    exec,
+    permit: appended.position,
+    start: started.position,
+    leaseUntilMs,
+  });
 }
 
 /** Appends the start of a lease. */
@@ -296,4 +352,3 @@ function observeShadow(draft: Draft, command: DecideCommand, of: string, exec: s
     inputs: command.commitments.inputs,
   });
 }
-

@@ -14,14 +14,17 @@ export function parseDecimal(text: string): bigint {
 /** The shortest text of the value; the inverse of `parseDecimal`. */
 export function formatDecimal(value: bigint): string {
   const magnitude = value < 0n ? -value : value;
-  const fraction = String(magnitude % 10_000n).padStart(SCALE, '0').replace(/0+$/, '');
+  const fraction = String(magnitude % 10_000n)
+    .padStart(SCALE, '0')
+    .replace(/0+$/, '');
   return `${value < 0n ? '-' : ''}${magnitude / 10_000n}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
 /** Sum of two decimals. */
 export const addDecimal = (a: string, b: string): string => formatDecimal(parseDecimal(a) + parseDecimal(b));
 /** Difference of two decimals. */
-export const subtractDecimal = (a: string, b: string): string => formatDecimal(parseDecimal(a) - parseDecimal(b));
+export const subtractDecimal = (a: string, b: string): string =>
+  formatDecimal(parseDecimal(a) - parseDecimal(b));
 /** Negative, zero or positive like `a − b`. */
 export const compareDecimal = (a: string, b: string): number => {
   const difference = parseDecimal(a) - parseDecimal(b);

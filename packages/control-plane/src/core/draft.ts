@@ -1,6 +1,14 @@
 // A draft: one transition being made. Entries appended to it are projected at once, so that each later step of the same
 // command sees what the earlier ones did, exactly as a reader of the log would.
-import { base64url, entryBytes, leafHash, type Entry, type EntryOf, type EntryType, type Heads } from '@licet/evidence';
+import {
+  base64url,
+  entryBytes,
+  leafHash,
+  type Entry,
+  type EntryOf,
+  type EntryType,
+  type Heads,
+} from '@licet/evidence';
 import { invariant } from '../errors.ts';
 import { containmentOf } from './containment.ts';
 import { project, projectNote } from './project.ts';
@@ -10,7 +18,10 @@ import type { Reply } from './commands.ts';
 import type { ApplyContext, EntryDetail, NewEntry, Put, Transition } from './transition.ts';
 
 /** Fields of an entry without those that every entry has. */
-export type Fields<T extends EntryType> = Omit<EntryOf<T>, 'v' | 'type' | 'origin' | 'tenant' | 'at' | 'nonce'>;
+export type Fields<T extends EntryType> = Omit<
+  EntryOf<T>,
+  'v' | 'type' | 'origin' | 'tenant' | 'at' | 'nonce'
+>;
 
 /** An entry as it stands in the draft. */
 export interface Appended {
@@ -63,11 +74,23 @@ export class Draft implements RowReader {
   append<T extends EntryType>(
     type: T,
     fields: Fields<T>,
-    options: { readonly detail?: EntryDetail; readonly atMs?: number; readonly as?: { readonly origin: string; readonly tenant: string } } = {},
+    options: {
+      readonly detail?: EntryDetail;
+      readonly atMs?: number;
+      readonly as?: { readonly origin: string; readonly tenant: string };
+    } = {},
   ): Appended {
     const { origin, tenant } = options.as ?? this.plane;
     const nonce = base64url(this.context.random(16));
-    const entry = { v: 1, type, origin, tenant, at: options.atMs ?? this.nowMs, nonce, ...fields } as unknown as Entry;
+    const entry = {
+      v: 1,
+      type,
+      origin,
+      tenant,
+      at: options.atMs ?? this.nowMs,
+      nonce,
+      ...fields,
+    } as unknown as Entry;
     const bytes = entryBytes(entry);
     const hash = leafHash(bytes);
     const leaf = base64url(hash);

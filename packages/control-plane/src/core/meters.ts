@@ -6,7 +6,11 @@ import { addDecimal, compareDecimal, subtractDecimal } from './decimal.ts';
 import type { MeterRow, RowReader } from './rows.ts';
 
 /** Row id of a counter. */
-export function meterId(limit: string, scope: string, window: { readonly startMs: number; readonly settles: boolean } | 'open'): string {
+export function meterId(
+  limit: string,
+  scope: string,
+  window: { readonly startMs: number; readonly settles: boolean } | 'open',
+): string {
   return `${limit}:${scope}:${window === 'open' ? 'open' : `${window.settles ? 's' : 'w'}${window.startMs.toString(36)}`}`;
 }
 
@@ -28,7 +32,8 @@ export function exhausted(rows: RowReader, reservations: readonly Reservation[])
     if (compareDecimal(reservation.amount, '0') < 0) return reservation;
     const row = rows.get('meter', reservation.meter);
     if (row !== undefined && row.currency !== reservation.currency) return reservation;
-    const before = taken.get(reservation.meter) ?? (row === undefined ? '0' : addDecimal(row.reserved, row.spent));
+    const before =
+      taken.get(reservation.meter) ?? (row === undefined ? '0' : addDecimal(row.reserved, row.spent));
     const after = addDecimal(before, reservation.amount);
     if (compareDecimal(after, reservation.max) > 0) return reservation;
     taken.set(reservation.meter, after);
@@ -42,7 +47,11 @@ export function reserve(rows: RowReader, meters: readonly Meter[]): readonly Met
 }
 
 /** Counter rows after an outcome settled what the permit had reserved. */
-export function settle(rows: RowReader, reserved: readonly Meter[], settled: readonly Meter[]): readonly MeterRow[] {
+export function settle(
+  rows: RowReader,
+  reserved: readonly Meter[],
+  settled: readonly Meter[],
+): readonly MeterRow[] {
   const spent = new Map(settled.map((meter) => [meter.name, meter.amount]));
   return fold(rows, reserved, (row, amount) => ({
     ...row,
@@ -55,9 +64,14 @@ export function settle(rows: RowReader, reserved: readonly Meter[], settled: rea
  * What an outcome settles: the full reservation, lower only where the counter allows it and the redeeming instance
  * said so; never more, never negative (RULE 25).
  */
-export function settlement(reserved: readonly Meter[], claimed: readonly { readonly name: string; readonly amount: string }[]): readonly Meter[] {
+export function settlement(
+  reserved: readonly Meter[],
+  claimed: readonly { readonly name: string; readonly amount: string }[],
+): readonly Meter[] {
   return reserved.map((meter) => {
-    const claim = claimed.find((candidate) => candidate.name === meter.name || meter.name.startsWith(`${candidate.name}:`));
+    const claim = claimed.find(
+      (candidate) => candidate.name === meter.name || meter.name.startsWith(`${candidate.name}:`),
+    );
     const lower =
       claim !== undefined &&
       maySettleLower(meter.name) &&
@@ -67,7 +81,11 @@ export function settlement(reserved: readonly Meter[], claimed: readonly { reado
   });
 }
 
-function fold(rows: RowReader, meters: readonly Meter[], step: (row: MeterRow, amount: string) => MeterRow): readonly MeterRow[] {
+function fold(
+  rows: RowReader,
+  meters: readonly Meter[],
+  step: (row: MeterRow, amount: string) => MeterRow,
+): readonly MeterRow[] {
   const changed = new Map<string, MeterRow>();
   for (const meter of meters) {
     changed.set(meter.name, step(changed.get(meter.name) ?? counter(rows, meter), meter.amount));

@@ -22,7 +22,10 @@ export const OPERATOR_POLICY = {
   resolve: { role: 'operator', people: 1 },
   clock: { role: 'operator', people: 2 },
   notice: { role: 'operator', people: 1 },
-} as const satisfies Record<Effect['op'], { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }>;
+} as const satisfies Record<
+  Effect['op'],
+  { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
+>;
 
 /** Digest of the operator policy, for `boot`. */
 export const operatorPolicyDigest = (): string =>
@@ -36,7 +39,8 @@ const OPERATION_MS = 1_000;
 /** Applies an `operate` command. */
 export function operate(draft: Draft, command: OperateCommand): Transition {
   const seen = draft.get('idem', command.idem);
-  if (seen !== undefined) return draft.reply({ kind: 'decided', exec: seen.exec, sameRequest: seen.request === command.request });
+  if (seen !== undefined)
+    return draft.reply({ kind: 'decided', exec: seen.exec, sameRequest: seen.request === command.request });
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
   const rule = OPERATOR_POLICY[effect.op];
@@ -47,14 +51,23 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   if (problem !== undefined) return draft.reply({ kind: 'conflict', code: problem });
 
   const before = heldBefore(draft, command);
-  const twoPeople = draft.plane.people === 2 && (rule.people === 2 || (effect.op === 'publish' && effect.observing));
-  if (twoPeople && (before === undefined || !approvedGroups(draft, before, draft.nowMs).includes(SECOND_PERSON))) {
+  const twoPeople =
+    draft.plane.people === 2 && (rule.people === 2 || (effect.op === 'publish' && effect.observing));
+  if (
+    twoPeople &&
+    (before === undefined || !approvedGroups(draft, before, draft.nowMs).includes(SECOND_PERSON))
+  ) {
     return hold(draft, command, actor, before);
   }
   return carryOut(draft, command, actor, before);
 }
 
-function carryOut(draft: Draft, command: OperateCommand, actor: IdentityRow, before: ExecutionRow | undefined): Transition {
+function carryOut(
+  draft: Draft,
+  command: OperateCommand,
+  actor: IdentityRow,
+  before: ExecutionRow | undefined,
+): Transition {
   const exec = before?.exec ?? command.exec;
   const approvals = before === undefined ? [] : standing(draft, before, draft.nowMs).map((one) => one.leaf);
   const permit = draft.append(
@@ -82,7 +95,12 @@ function carryOut(draft: Draft, command: OperateCommand, actor: IdentityRow, bef
     epoch: containmentOf(draft).epoch,
     heads: draft.heads,
   });
-  const by = [...new Set([command.caller.subject, ...(before === undefined ? [] : standing(draft, before, draft.nowMs).map((one) => one.by))])].slice(0, 4);
+  const by = [
+    ...new Set([
+      command.caller.subject,
+      ...(before === undefined ? [] : standing(draft, before, draft.nowMs).map((one) => one.by)),
+    ]),
+  ].slice(0, 4);
   const { leaf, atMs } = perform(draft, command.effect, by);
   draft.append(
     'outcome',
@@ -108,7 +126,11 @@ function carryOut(draft: Draft, command: OperateCommand, actor: IdentityRow, bef
 }
 
 /** Appends what the effect is; returns its leaf, and the time that what follows must bear when the clock was moved. */
-function perform(draft: Draft, effect: Effect, by: readonly string[]): { readonly leaf?: string; readonly atMs?: number } {
+function perform(
+  draft: Draft,
+  effect: Effect,
+  by: readonly string[],
+): { readonly leaf?: string; readonly atMs?: number } {
   switch (effect.op) {
     case 'contain':
       return { leaf: contain(draft, { scope: effect.scope, cause: 'operator', by }) };
@@ -118,13 +140,29 @@ function perform(draft: Draft, effect: Effect, by: readonly string[]): { readonl
       const floor = draft.get('policy', SELF)?.floors[effect.layer] ?? 1;
       const { layer, digest, version, sigs, signed } = effect;
       const prev = draft.get('policy', SELF)?.head ?? null;
-      return { leaf: draft.append('policy', { op: 'publish', layer, digest, version, floor, sigs, prev }, { detail: { signed } }).leaf };
+      return {
+        leaf: draft.append(
+          'policy',
+          { op: 'publish', layer, digest, version, floor, sigs, prev },
+          { detail: { signed } },
+        ).leaf,
+      };
     }
     case 'floor': {
       const policy = draft.get('policy', SELF)!;
       const current = policy[effect.layer]!;
       const { digest, version } = current;
-      return { leaf: draft.append('policy', { op: 'floor', layer: effect.layer, digest, version, floor: effect.floor, sigs: [], prev: policy.head }).leaf };
+      return {
+        leaf: draft.append('policy', {
+          op: 'floor',
+          layer: effect.layer,
+          digest,
+          version,
+          floor: effect.floor,
+          sigs: [],
+          prev: policy.head,
+        }).leaf,
+      };
     }
     case 'identity':
       return { leaf: appendIdentity(draft, effect, by[0]!) };
@@ -155,14 +193,20 @@ function perform(draft: Draft, effect: Effect, by: readonly string[]): { readonl
       return { leaf: draft.append('clock', { from: draft.nowMs, to, by }).leaf, atMs: to };
     }
     case 'notice':
-      return { leaf: draft.append('notice', { kind: effect.notice, digest: effect.digest, by: by[0]! }).leaf };
+      return {
+        leaf: draft.append('notice', { kind: effect.notice, digest: effect.digest, by: by[0]! }).leaf,
+      };
     default:
       return effect satisfies never;
   }
 }
 
 /** Appends an identity entry; shared with genesis. */
-export function appendIdentity(draft: Draft, effect: Effect & { readonly op: 'identity' }, by: string): string {
+export function appendIdentity(
+  draft: Draft,
+  effect: Effect & { readonly op: 'identity' },
+  by: string,
+): string {
   const { change, subject: who, kind, roles, groups, keys, root, name } = effect;
   return draft.append(
     'identity',
@@ -185,7 +229,9 @@ export function appendIdentity(draft: Draft, effect: Effect & { readonly op: 'id
 function impossible(draft: Draft, effect: Effect): string | undefined {
   switch (effect.op) {
     case 'lift':
-      return containmentOf(draft).active.some((one) => one.leaf === effect.leaf) ? undefined : 'not_contained';
+      return containmentOf(draft).active.some((one) => one.leaf === effect.leaf)
+        ? undefined
+        : 'not_contained';
     case 'publish': {
       const policy = draft.get('policy', SELF);
       const current = policy?.[effect.layer];
@@ -228,21 +274,43 @@ function heldBefore(draft: Draft, command: OperateCommand): ExecutionRow | undef
   return open && row.chain.at(-1)?.id === command.caller.subject ? row : undefined;
 }
 
-function hold(draft: Draft, command: OperateCommand, actor: IdentityRow, before: ExecutionRow | undefined): Transition {
+function hold(
+  draft: Draft,
+  command: OperateCommand,
+  actor: IdentityRow,
+  before: ExecutionRow | undefined,
+): Transition {
   const exec = before?.exec ?? command.exec;
   const untilMs = before?.hold?.untilMs ?? draft.nowMs + HOLD_MS;
   const holds = [{ group: SECOND_PERSON, need: 1, untilMs }];
-  const asked = draft.reply({ kind: 'refused', exec, code: 'held', verdict: 'hold', reasons: [REASON], holds });
+  const asked = draft.reply({
+    kind: 'refused',
+    exec,
+    code: 'held',
+    verdict: 'hold',
+    reasons: [REASON],
+    holds,
+  });
   if (before !== undefined) return asked;
   draft.append(
     'refusal',
-    { ...subject(draft, command, actor, exec), verdict: 'hold', code: 'held', holds: [{ group: SECOND_PERSON, need: 1, until: untilMs }] },
+    {
+      ...subject(draft, command, actor, exec),
+      verdict: 'hold',
+      code: 'held',
+      holds: [{ group: SECOND_PERSON, need: 1, until: untilMs }],
+    },
     { detail: { request: command.request, recognition: command.recognition } },
   );
   return draft.reply(asked.reply);
 }
 
-function refuse(draft: Draft, command: OperateCommand, actor: IdentityRow | undefined, code: string): Transition {
+function refuse(
+  draft: Draft,
+  command: OperateCommand,
+  actor: IdentityRow | undefined,
+  code: string,
+): Transition {
   draft.append(
     'refusal',
     {
@@ -253,15 +321,28 @@ function refuse(draft: Draft, command: OperateCommand, actor: IdentityRow | unde
       idem: command.idem,
       verdict: 'deny',
       code,
-      ...(actor === undefined ? {} : { chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }] }),
+      ...(actor === undefined
+        ? {}
+        : { chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }] }),
     },
     { detail: { request: command.request } },
   );
-  return draft.reply({ kind: 'refused', exec: command.exec, code, verdict: 'deny', reasons: [REASON], holds: [] });
+  return draft.reply({
+    kind: 'refused',
+    exec: command.exec,
+    code,
+    verdict: 'deny',
+    reasons: [REASON],
+    holds: [],
+  });
 }
 
 /** The plane is both door and target of its own operations. */
-const door = (draft: Draft) => ({ grade: 'verified' as const, custody: draft.plane.custody, confine: 'none' as const });
+const door = (draft: Draft) => ({
+  grade: 'verified' as const,
+  custody: draft.plane.custody,
+  confine: 'none' as const,
+});
 
 function subject(draft: Draft, command: OperateCommand, actor: IdentityRow, exec: string) {
   return {

@@ -1,6 +1,13 @@
 // Project: what one committed entry means for the rows. Apply writes rows only through it, and a rebuild runs it over
 // the whole log again: so the tables are projections by construction, not by discipline (DESIGN §9).
-import { jwkThumbprint, parseNote, parseRenewal, type Entry, type EntryOf, type RefusalEntry } from '@licet/evidence';
+import {
+  jwkThumbprint,
+  parseNote,
+  parseRenewal,
+  type Entry,
+  type EntryOf,
+  type RefusalEntry,
+} from '@licet/evidence';
 import { containmentOf } from './containment.ts';
 import { reserve, settle } from './meters.ts';
 import type { ExecutionRow, IdentityRow, RowKind, RowReader, RowValues, RunRow } from './rows.ts';
@@ -90,7 +97,7 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
     case 'outcome':
       return outcome(rows, entry, leaf, index);
     case 'approval':
-      return approval(rows, entry, leaf);
+      return approval(rows, entry, leaf, index);
     case 'containment': {
       const before = containmentOf(rows);
       const active =
@@ -110,14 +117,18 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       const layer = { digest: entry.digest, version: entry.version, leaf, atMs: entry.at };
       const puts: Put[] = [put('policy', SELF, { ...before, head: leaf, floors, [entry.layer]: layer })];
       if (detail?.signed !== undefined) {
-        puts.push(put('bundle', entry.digest, { layer: entry.layer, version: entry.version, signed: detail.signed }));
+        puts.push(
+          put('bundle', entry.digest, { layer: entry.layer, version: entry.version, signed: detail.signed }),
+        );
       }
       return puts;
     }
     case 'identity':
       return identity(rows, entry, leaf, detail);
     case 'fact':
-      return [put('fact', entry.name, { name: entry.name, value: entry.value, expMs: entry.exp, leaf, index })];
+      return [
+        put('fact', entry.name, { name: entry.name, value: entry.value, expMs: entry.exp, leaf, index }),
+      ];
     case 'clock':
     case 'key':
     case 'mandate':
@@ -132,7 +143,13 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
   }
 }
 
-function permit(rows: RowReader, entry: EntryOf<'permit'>, leaf: string, index: number, detail?: EntryDetail): readonly Put[] {
+function permit(
+  rows: RowReader,
+  entry: EntryOf<'permit'>,
+  leaf: string,
+  index: number,
+  detail?: EntryDetail,
+): readonly Put[] {
   const before = rows.get('execution', entry.exec);
   const row: ExecutionRow = {
     exec: entry.exec,
@@ -155,6 +172,7 @@ function permit(rows: RowReader, entry: EntryOf<'permit'>, leaf: string, index: 
     confine: entry.confine,
     atMs: before?.atMs ?? entry.at,
     decision: { leaf, index },
+    entries: withEntry(before, index),
     ...(before?.hold === undefined ? {} : { hold: before.hold, approvals: before.approvals ?? [] }),
     ...(before?.recognition === undefined ? {} : { recognition: before.recognition }),
     permit: {
@@ -177,11 +195,18 @@ function permit(rows: RowReader, entry: EntryOf<'permit'>, leaf: string, index: 
     put('execution', entry.exec, row),
     ...joined(rows, row, before === undefined, 1),
     ...idem(entry.idem, entry.exec, leaf, detail),
+    unspent(rows, row, 1),
     ...reserve(rows, entry.meters).map((meter) => put('meter', meter.name, meter)),
   ];
 }
 
-function refusal(rows: RowReader, entry: RefusalEntry, leaf: string, index: number, detail?: EntryDetail): readonly Put[] {
+function refusal(
+  rows: RowReader,
+  entry: RefusalEntry,
+  leaf: string,
+  index: number,
+  detail?: EntryDetail,
+): readonly Put[] {
   if (entry.exec === undefined) return [];
   const before = rows.get('execution', entry.exec);
   const remembered = entry.idem === undefined ? [] : idem(entry.idem, entry.exec, leaf, detail);
@@ -189,7 +214,10 @@ function refusal(rows: RowReader, entry: RefusalEntry, leaf: string, index: numb
     // About something that exists: a lapsed hold ends it, a refused redemption or renewal moves nothing by itself.
     const ends = before.state === 'held' || before.state === 'approved';
     const { dueAtMs: _, ...rest } = before;
-    const row: ExecutionRow = ends ? { ...rest, state: move(before.state, 'denied'), code: entry.code } : before;
+    const entries = withEntry(before, index);
+    const row: ExecutionRow = ends
+      ? { ...rest, entries, state: move(before.state, 'denied'), code: entry.code }
+      : { ...before, entries };
     return [put('execution', entry.exec, row), ...denied(rows, row, entry.at), ...remembered];
   }
   const holds = entry.holds ?? [];
@@ -217,13 +245,21 @@ function refusal(rows: RowReader, entry: RefusalEntry, leaf: string, index: numb
     confine: entry.confine ?? 'none',
     atMs: before?.atMs ?? entry.at,
     decision: { leaf, index },
+    entries: withEntry(before, index),
     ...(entry.failedLink === undefined ? {} : { failedLink: entry.failedLink }),
     ...(detail?.recognition === undefined ? {} : { recognition: detail.recognition }),
-    ...(held ? { hold: { leaf, index, groups: holds, untilMs }, approvals: before?.approvals ?? [], dueAtMs: untilMs } : {}),
+    ...(held
+      ? {
+          hold: { leaf, index, groups: holds, untilMs },
+          approvals: before?.approvals ?? [],
+          dueAtMs: untilMs,
+        }
+      : {}),
     reserved: [],
   };
   const puts: Put[] = [put('execution', entry.exec, row), ...remembered];
-  if (held && detail?.recognition !== undefined) puts.push(put('hold', detail.recognition, { exec: entry.exec }));
+  if (held && detail?.recognition !== undefined)
+    puts.push(put('hold', detail.recognition, { exec: entry.exec }));
   puts.push(...(held ? joined(rows, row, before === undefined, 0) : denied(rows, row, entry.at)));
   return puts;
 }
@@ -234,6 +270,7 @@ function start(rows: RowReader, entry: EntryOf<'start'>, leaf: string, index: nu
   return [
     put('execution', entry.exec, {
       ...row,
+      entries: withEntry(row, index),
       state: move(row.state, 'running'),
       grade: entry.grade,
       custody: entry.custody,
@@ -242,15 +279,20 @@ function start(rows: RowReader, entry: EntryOf<'start'>, leaf: string, index: nu
       lease: { untilMs: entry.leaseUntil, counter: 0, atMs: entry.at, longestGapMs: 0 },
       dueAtMs: entry.leaseUntil + REPORT_GRACE_MS,
     }),
+    unspent(rows, row, -1),
   ];
 }
 
 function outcome(rows: RowReader, entry: EntryOf<'outcome'>, leaf: string, index: number): readonly Put[] {
   const before = rows.get('execution', entry.exec);
-  if (before === undefined || entry.late === true) return [];
+  if (before === undefined) return [];
+  // RULE 25: a late report moves no state.
+  if (entry.late === true)
+    return [put('execution', entry.exec, { ...before, entries: withEntry(before, index) })];
   const { dueAtMs: _, ...rest } = before;
   const row: ExecutionRow = {
     ...rest,
+    entries: withEntry(before, index),
     state: move(before.state, entry.status),
     outcome: {
       leaf,
@@ -263,6 +305,7 @@ function outcome(rows: RowReader, entry: EntryOf<'outcome'>, leaf: string, index
     },
   };
   const puts: Put[] = [put('execution', entry.exec, row)];
+  if (entry.status === 'expired') puts.push(unspent(rows, row, -1));
   // What was in doubt settled when it fell in doubt; resolving it says what happened and gives nothing back (RULE 25).
   if (before.state === 'in_doubt') return puts;
   puts.push(...settle(rows, before.reserved, entry.settled).map((meter) => put('meter', meter.name, meter)));
@@ -276,30 +319,50 @@ function outcome(rows: RowReader, entry: EntryOf<'outcome'>, leaf: string, index
   return puts;
 }
 
-function approval(rows: RowReader, entry: EntryOf<'approval'>, leaf: string): readonly Put[] {
-  const row = rows.get('execution', entry.exec);
-  if (row?.hold === undefined || row.hold.leaf !== entry.hold.leaf) return [];
+function approval(rows: RowReader, entry: EntryOf<'approval'>, leaf: string, index: number): readonly Put[] {
+  const found = rows.get('execution', entry.exec);
+  if (found?.hold === undefined || found.hold.leaf !== entry.hold.leaf) return [];
+  const row = { ...found, hold: found.hold, entries: withEntry(found, index) };
   const one = { leaf, group: entry.group, by: entry.by, verdict: entry.verdict, expiresAtMs: entry.expires };
-  const approvals = [...(row.approvals ?? []).filter((other) => other.group !== one.group || other.by !== one.by), one];
+  const approvals = [
+    ...(row.approvals ?? []).filter((other) => other.group !== one.group || other.by !== one.by),
+    one,
+  ];
   const { dueAtMs: _, ...rest } = row;
   if (entry.verdict === 'reject') {
-    return [put('execution', entry.exec, { ...rest, approvals, state: move(row.state, 'denied'), code: 'rejected' })];
+    return [
+      put('execution', entry.exec, {
+        ...rest,
+        approvals,
+        state: move(row.state, 'denied'),
+        code: 'denied_by_person',
+      }),
+    ];
   }
   const complete = row.hold.groups.every(
-    ({ group, need }) => approvals.filter((each) => each.group === group && each.verdict === 'approve').length >= need,
+    ({ group, need }) =>
+      approvals.filter((each) => each.group === group && each.verdict === 'approve').length >= need,
   );
   return [
     put('execution', entry.exec, {
       ...row,
       approvals,
       ...(complete && row.state === 'held'
-        ? { state: move(row.state, 'approved'), dueAtMs: Math.min(...approvals.map((each) => each.expiresAtMs)) }
+        ? {
+            state: move(row.state, 'approved'),
+            dueAtMs: Math.min(...approvals.map((each) => each.expiresAtMs)),
+          }
         : {}),
     }),
   ];
 }
 
-function identity(rows: RowReader, entry: EntryOf<'identity'>, leaf: string, detail?: EntryDetail): readonly Put[] {
+function identity(
+  rows: RowReader,
+  entry: EntryOf<'identity'>,
+  leaf: string,
+  detail?: EntryDetail,
+): readonly Put[] {
   const before = rows.get('identity', entry.subject);
   const jkts = entry.keys.map((key) => jwkThumbprint(key));
   const name = detail?.name ?? before?.name;
@@ -317,11 +380,29 @@ function identity(rows: RowReader, entry: EntryOf<'identity'>, leaf: string, det
     leaf,
     ...(name === undefined ? {} : { name }),
   };
-  return [put('identity', entry.subject, row), ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject }))];
+  return [
+    put('identity', entry.subject, row),
+    ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
+  ];
 }
 
 const depthOf = (rows: RowReader, parent: string | undefined): number =>
   parent === undefined ? 0 : (rows.get('execution', parent)?.depth ?? 0) + 1;
+
+const tallyOf = (subject: string): string => `unspent:${subject}`;
+
+/** Permits of this identity that wait to be spent (RULE 38). */
+export const unspentPermits = (rows: RowReader, subject: string): number =>
+  rows.get('tally', tallyOf(subject))?.count ?? 0;
+
+function unspent(rows: RowReader, row: ExecutionRow, change: 1 | -1): Put {
+  const subject = row.chain.at(-1)?.id ?? '';
+  return put('tally', tallyOf(subject), { count: Math.max(0, unspentPermits(rows, subject) + change) });
+}
+
+const REMEMBERED_ENTRIES = 64;
+const withEntry = (row: ExecutionRow | undefined, index: number): readonly number[] =>
+  [...(row?.entries ?? []), index].slice(-REMEMBERED_ENTRIES);
 
 const idem = (digest: string, exec: string, leaf: string, detail?: EntryDetail): readonly Put[] => [
   put('idem', digest, { exec, leaf, ...(detail?.request === undefined ? {} : { request: detail.request }) }),
@@ -341,9 +422,15 @@ const runOf = (rows: RowReader, row: ExecutionRow): RunRow =>
 /** A permit or a hold joined the run; a permit also opens it, and a root counts against its grant (RULE 18). */
 function joined(rows: RowReader, row: ExecutionRow, isNew: boolean, opens: 0 | 1): readonly Put[] {
   const run = runOf(rows, row);
-  const keys = run.keys.includes(row.jkt) || run.keys.length >= REMEMBERED_KEYS ? run.keys : [...run.keys, row.jkt];
+  const keys =
+    run.keys.includes(row.jkt) || run.keys.length >= REMEMBERED_KEYS ? run.keys : [...run.keys, row.jkt];
   const puts: Put[] = [
-    put('run', row.run, { ...run, keys, executions: run.executions + (isNew ? 1 : 0), open: run.open + opens }),
+    put('run', row.run, {
+      ...run,
+      keys,
+      executions: run.executions + (isNew ? 1 : 0),
+      open: run.open + opens,
+    }),
   ];
   const root = row.parent === undefined && opens === 1 ? row.chain.at(-1)?.id : undefined;
   if (root !== undefined) {
@@ -357,7 +444,10 @@ function joined(rows: RowReader, row: ExecutionRow, isNew: boolean, opens: 0 | 1
 
 function denied(rows: RowReader, row: ExecutionRow, atMs: number): readonly Put[] {
   const run = runOf(rows, row);
-  const keys = row.jkt === '' || run.keys.includes(row.jkt) || run.keys.length >= REMEMBERED_KEYS ? run.keys : [...run.keys, row.jkt];
+  const keys =
+    row.jkt === '' || run.keys.includes(row.jkt) || run.keys.length >= REMEMBERED_KEYS
+      ? run.keys
+      : [...run.keys, row.jkt];
   return [
     put('run', row.run, {
       ...run,

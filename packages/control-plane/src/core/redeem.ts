@@ -1,6 +1,6 @@
 // Redeem: the permit is spent and the lease opened in one step (RULE 2, 4, 6). Exactly one instance gets the go.
-import type { RedeemCommand } from './commands.ts';
-import { consequence, type Trigger } from './consequence.ts';
+import type { ConsequenceRule, RedeemCommand } from './commands.ts';
+import { consequence } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import { appendStart } from './decide.ts';
 import type { Draft } from './draft.ts';
@@ -21,34 +21,51 @@ export function redeem(draft: Draft, command: RedeemCommand): Transition {
     return draft.reply({ kind: 'decided', exec: row.exec, sameRequest: true });
   }
   const foreign = row.jkt !== command.caller.jkt;
-  if (foreign) return refuse(draft, command, row, { code: 'foreign_permit' }, 'replay');
+  if (foreign) return refuse(draft, command, row, { code: 'foreign_permit' }, 'foreign_permit');
   if (row.state !== 'permitted') {
     const spent = row.start !== undefined;
-    return refuse(draft, command, row, { code: spent ? 'already_redeemed' : 'permit_expired' }, spent ? 'replay' : 'denied');
+    return refuse(
+      draft,
+      command,
+      row,
+      { code: spent ? 'spent' : 'expired' },
+      spent ? 'replayed_permit' : 'denials',
+    );
   }
   const objected = spendObjection(draft, command, row);
-  if (objected !== undefined) return refuse(draft, command, row, objected, 'denied');
+  if (objected !== undefined) return refuse(draft, command, row, objected, 'denials');
 
   const leaseUntilMs = draft.nowMs + Math.min(row.permit.ttlMs, row.permit.maxMs);
   const { caller, door, instance } = command;
-  const start = appendStart(draft, { exec: row.exec, permit: row.permit.leaf, via: 'redeem', instance, caller, door, leaseUntilMs });
+  const start = appendStart(draft, {
+    exec: row.exec,
+    permit: row.permit.leaf,
+    via: 'redeem',
+    instance,
+    caller,
+    door,
+    leaseUntilMs,
+  });
   return draft.reply({ kind: 'started', exec: row.exec, start: start.position, leaseUntilMs });
 }
 
 /** Every renewal check, and those of the permit itself, under the same fence (RULE 4). */
 function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow): Objection | undefined {
   const permit = row.permit!;
-  if (permit.spend !== 'plane') return { code: 'wrong_spending_place' };
-  if (draft.nowMs < permit.nbf || draft.nowMs >= permit.exp) return { code: 'permit_expired' };
-  if (permit.incarnation !== draft.plane.incarnation) return { code: 'permit_expired' };
-  if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'permit_expired' };
+  if (permit.spend !== 'plane') return { code: 'wrong_place' };
+  if (draft.nowMs < permit.nbf || draft.nowMs >= permit.exp) return { code: 'expired' };
+  if (permit.incarnation !== draft.plane.incarnation) return { code: 'expired' };
+  if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'expired' };
   // RULE 27: the door that starts must be at least what the decision was told.
   const { grade, confine } = command.door;
   if (grade !== row.grade || confine !== row.confine) return { code: 'other_door' };
   // RULE 22: approvals are looked at once more in the commit that starts.
   for (const leaf of permit.approvals) {
     const approval = row.approvals?.find((one) => one.leaf === leaf);
-    const stands = approval !== undefined && approval.expiresAtMs > draft.nowMs && mayApprove(draft, row, approval.by, approval.group);
+    const stands =
+      approval !== undefined &&
+      approval.expiresAtMs > draft.nowMs &&
+      mayApprove(draft, row, approval.by, approval.group);
     if (!stands) return { code: 'approval_expired' };
   }
   return (
@@ -57,7 +74,13 @@ function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow)
   );
 }
 
-function refuse(draft: Draft, command: RedeemCommand, row: ExecutionRow, objected: Objection, trigger: Trigger): Transition {
+function refuse(
+  draft: Draft,
+  command: RedeemCommand,
+  row: ExecutionRow,
+  objected: Objection,
+  on: ConsequenceRule['on'],
+): Transition {
   const { leaf } = draft.append('refusal', {
     exec: row.exec,
     run: row.run,
@@ -71,7 +94,7 @@ function refuse(draft: Draft, command: RedeemCommand, row: ExecutionRow, objecte
     epoch: containmentOf(draft).epoch,
     heads: draft.heads,
   });
-  consequence(draft, { rule: command.consequence, trigger, exec: row.exec, leaf });
+  consequence(draft, { rules: command.consequences, on, exec: row.exec, leaf });
   const { code, failedLink } = objected;
   return draft.reply({
     kind: 'refused',

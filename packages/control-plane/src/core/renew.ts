@@ -20,7 +20,8 @@ export function renew(draft: Draft, command: RenewCommand): Transition {
   }
   if (row.state !== 'running') return draft.reply({ kind: 'conflict', code: 'not_running', exec: row.exec });
   // A lost reply is asked for again with a higher counter; an old counter is an old question (RULE 5).
-  if (command.counter <= row.lease.counter) return draft.reply({ kind: 'conflict', code: 'old_counter', exec: row.exec });
+  if (command.counter <= row.lease.counter)
+    return draft.reply({ kind: 'conflict', code: 'old_counter', exec: row.exec });
 
   const endsMs = row.start.atMs + row.permit.maxMs;
   const objected = renewalObjection(draft, command, row, endsMs);
@@ -42,10 +43,15 @@ export function renew(draft: Draft, command: RenewCommand): Transition {
   return draft.reply({ kind: 'renewed', exec: row.exec, untilMs: draft.nowMs + durationMs });
 }
 
-function renewalObjection(draft: Draft, command: RenewCommand, row: ExecutionRow, endsMs: number): Objection | undefined {
-  if (draft.nowMs > row.lease!.untilMs) return { code: 'lease_ended' };
+function renewalObjection(
+  draft: Draft,
+  command: RenewCommand,
+  row: ExecutionRow,
+  endsMs: number,
+): Objection | undefined {
+  if (draft.nowMs > row.lease!.untilMs) return { code: 'expired' };
   if (draft.nowMs >= endsMs) return { code: 'max_time' };
-  if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'lease_ended' };
+  if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'expired' };
   return (
     objection(draft, draft.plane.tenant, { ...row, caller: command.caller }, draft.nowMs) ??
     (command.verdict.verdict === 'allow'
@@ -74,5 +80,13 @@ function refuse(draft: Draft, command: RenewCommand, row: ExecutionRow, objected
     epoch: containmentOf(draft).epoch,
     heads: draft.heads,
   });
-  return draft.reply({ kind: 'refused', exec: row.exec, code, verdict: 'deny', ...more, reasons: command.verdict.reasons, holds: [] });
+  return draft.reply({
+    kind: 'refused',
+    exec: row.exec,
+    code,
+    verdict: 'deny',
+    ...more,
+    reasons: command.verdict.reasons,
+    holds: [],
+  });
 }

@@ -8,7 +8,8 @@ import type { Transition } from './transition.ts';
 /** Applies a `report` command. */
 export function report(draft: Draft, command: ReportCommand): Transition {
   const row = draft.get('execution', command.exec);
-  if (row === undefined) return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
+  if (row === undefined)
+    return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
   if (row.start === undefined) return unstarted(draft, command);
   if (row.start.instance !== command.instance || row.jkt !== command.caller.jkt) {
     return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
@@ -39,7 +40,8 @@ export function report(draft: Draft, command: ReportCommand): Transition {
 /** An outcome without a start: nothing moves, the claim is on record, and the bundle may contain its run (RULE 33). */
 function unstarted(draft: Draft, command: ReportCommand): Transition {
   const row = draft.get('execution', command.exec)!;
-  if (row.jkt !== command.caller.jkt) return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
+  if (row.jkt !== command.caller.jkt)
+    return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
   const { leaf } = draft.append('refusal', {
     exec: row.exec,
     run: row.run,
@@ -50,8 +52,15 @@ function unstarted(draft: Draft, command: ReportCommand): Transition {
     code: 'not_started',
     of: row.decision.leaf,
   });
-  consequence(draft, { rule: command.consequence, trigger: 'unstarted', exec: row.exec, leaf });
-  return draft.reply({ kind: 'refused', exec: row.exec, code: 'not_started', verdict: 'deny', reasons: [], holds: [] });
+  consequence(draft, { rules: command.consequences, on: 'outcome_without_start', exec: row.exec, leaf });
+  return draft.reply({
+    kind: 'refused',
+    exec: row.exec,
+    code: 'not_started',
+    verdict: 'deny',
+    reasons: [],
+    holds: [],
+  });
 }
 
 /** Applies a `cancel` command: a caller that gives up ends its hold (RULE 22). */
@@ -60,7 +69,8 @@ export function cancel(draft: Draft, command: CancelCommand): Transition {
   if (row === undefined || row.jkt !== command.caller.jkt) {
     return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
   }
-  if (row.state !== 'held' && row.state !== 'approved') return draft.reply({ kind: 'conflict', code: 'not_held', exec: row.exec });
+  if (row.state !== 'held' && row.state !== 'approved')
+    return draft.reply({ kind: 'conflict', code: 'not_held', exec: row.exec });
   draft.append('refusal', {
     exec: row.exec,
     run: row.run,

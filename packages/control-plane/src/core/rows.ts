@@ -45,8 +45,18 @@ export interface ContainmentRow {
 
 export interface PolicyRow {
   readonly head: string | null;
-  readonly team?: { readonly digest: string; readonly version: number; readonly leaf: string; readonly atMs: number };
-  readonly org?: { readonly digest: string; readonly version: number; readonly leaf: string; readonly atMs: number };
+  readonly team?: {
+    readonly digest: string;
+    readonly version: number;
+    readonly leaf: string;
+    readonly atMs: number;
+  };
+  readonly org?: {
+    readonly digest: string;
+    readonly version: number;
+    readonly leaf: string;
+    readonly atMs: number;
+  };
   readonly floors: { readonly team: number; readonly org: number };
 }
 
@@ -158,6 +168,8 @@ export interface ExecutionRow {
     readonly exit?: number;
     readonly by: string;
   };
+  /** Indexes of the entries about it, oldest first, at most 64. */
+  readonly entries: readonly number[];
   /** When a timer must look at it again; absent in a final state. */
   readonly dueAtMs?: number;
 }
@@ -227,7 +239,7 @@ export interface RowValues {
   readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };
   /** Time of the last entry; the segment of the clock and the index at which it began (RULE 39). */
   readonly clock: { readonly atMs: number; readonly segment: number; readonly segmentStart: number };
-  /** Free ephemera: counters for health. */
+  /** Counters: unspent permits by identity (RULE 38). */
   readonly tally: { readonly count: number };
 }
 export type RowKind = keyof RowValues;

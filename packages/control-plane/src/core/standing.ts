@@ -24,7 +24,12 @@ export interface Claim {
 }
 
 /** The first objection to the claim, or undefined. */
-export function objection(rows: RowReader, tenant: string, claim: Claim, nowMs: number): Objection | undefined {
+export function objection(
+  rows: RowReader,
+  tenant: string,
+  claim: Claim,
+  nowMs: number,
+): Objection | undefined {
   return (
     identities(rows, claim) ??
     (covering(rows, subjectOf(tenant, claim)) === undefined ? undefined : { code: 'contained' }) ??
@@ -36,7 +41,8 @@ function identities(rows: RowReader, { chain, caller }: Claim): Objection | unde
   if (chain.length === 0) return { code: 'unidentified' };
   for (const [failedLink, link] of chain.entries()) {
     const row = rows.get('identity', link.id);
-    if (row === undefined || row.revoked || row.leaf !== link.identity) return { code: 'revoked', failedLink };
+    if (row === undefined || row.revoked || row.leaf !== link.identity)
+      return { code: 'revoked', failedLink };
   }
   const actor = chain.at(-1)!;
   const row = rows.get('identity', caller.subject);
@@ -48,13 +54,18 @@ function identities(rows: RowReader, { chain, caller }: Claim): Objection | unde
 
 function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | undefined {
   if (claim.parent === undefined) return undefined;
-  if (claim.depth > MAX_DEPTH) return { code: 'too_deep' };
+  if (claim.depth > MAX_DEPTH) return { code: 'chain' };
   let parent = rows.get('execution', claim.parent.exec);
   // RULE 18: only the key that runs the parent, or the one its spawn permit names, may act below it.
   const child = parent?.permit?.child;
   const speaks = parent !== undefined && (parent.jkt === claim.caller.jkt || child?.jkt === claim.caller.jkt);
-  if (parent === undefined || !speaks || parent.start?.leaf !== claim.parent.start || parent.run !== claim.run) {
-    return { code: 'not_parent' };
+  if (
+    parent === undefined ||
+    !speaks ||
+    parent.start?.leaf !== claim.parent.start ||
+    parent.run !== claim.run
+  ) {
+    return { code: 'parent' };
   }
   for (let depth = 0; parent !== undefined && depth <= MAX_DEPTH; depth += 1) {
     if (!isRunning(parent, nowMs)) return { code: 'parent_ended' };
@@ -67,14 +78,14 @@ function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | un
 /** The objection to opening a new root, or undefined (RULE 18). */
 export function rootObjection(rows: RowReader, caller: Caller, nowMs: number): Objection | undefined {
   const grant = rows.get('identity', caller.subject)?.root;
-  if (grant === undefined) return { code: 'no_root_grant' };
+  if (grant === undefined) return { code: 'root_grant' };
   if (barred(rows, caller.jkt)) return { code: 'contained' };
   const used = rows.get('roots', caller.subject);
   const day = Math.floor(nowMs / 86_400_000);
   const untilTomorrow = (day + 1) * 86_400_000 - nowMs;
-  if (used !== undefined && used.open >= grant.concurrent) return { code: 'root_limit', retryAfterMs: 1_000 };
+  if (used !== undefined && used.open >= grant.concurrent) return { code: 'limit', retryAfterMs: 1_000 };
   if (used !== undefined && used.day === day && used.today >= grant.perDay) {
-    return { code: 'root_limit', retryAfterMs: untilTomorrow };
+    return { code: 'limit', retryAfterMs: untilTomorrow };
   }
   return undefined;
 }

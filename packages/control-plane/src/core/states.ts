@@ -22,7 +22,10 @@ export const isFinal = (state: ExecutionState): boolean => NEXT[state].length ==
 
 /** Returns `to`, or breaks: `from` undefined means the execution is new. */
 export function move(from: ExecutionState | undefined, to: ExecutionState): ExecutionState {
-  const allowed = from === undefined ? (['refused', 'held', 'permitted'] as const).some((s) => s === to) : NEXT[from].includes(to);
+  const allowed =
+    from === undefined
+      ? (['refused', 'held', 'permitted'] as const).some((s) => s === to)
+      : NEXT[from].includes(to);
   // INVARIANT: states move only along the table; `states.test.ts` walks every pair.
   invariant(allowed, `an execution cannot go from ${from ?? 'nothing'} to ${to}`);
   return to;

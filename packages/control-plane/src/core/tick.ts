@@ -15,7 +15,8 @@ export function tick(draft: Draft, command: TickCommand): Transition {
     const row = draft.get('execution', exec);
     if (row === undefined) continue;
     // RULE 39: a clock set back ends every permit and lease of the segment before it.
-    const over = row.decision.index < segmentStart || (row.dueAtMs !== undefined && draft.nowMs >= row.dueAtMs);
+    const over =
+      row.decision.index < segmentStart || (row.dueAtMs !== undefined && draft.nowMs >= row.dueAtMs);
     if (over && end(draft, row)) changed.push(exec);
   }
   return draft.reply({ kind: 'ticked', changed });

@@ -1,0 +1,151 @@
+// Gathers what an evidence bundle holds: the entries of an execution or run, those that they name, and the opened
+// records. Formatting and judging it is `evidence`'s.
+import { parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
+import type { EvidenceParts } from './face.ts';
+import type { ExecutionRow } from './core/rows.ts';
+import type { Store } from './ports.ts';
+import type { RecordBody } from './prepare.ts';
+
+/** Containment and policy entries are followed back at most this far. */
+const MAX_HEADS = 4_096;
+const MAX_RUN = 10_000;
+
+/** The executions that the evidence is about, oldest first; empty when there are none. */
+export async function subjects(
+  store: Store,
+  kind: 'execution' | 'run',
+  id: string,
+): Promise<readonly ExecutionRow[]> {
+  if (kind === 'execution') {
+    const [row] = await store.read([{ kind: 'execution', id }]);
+    return row === undefined ? [] : [row.value as ExecutionRow];
+  }
+  const rows = await store.list({ kind: 'execution', where: { run: id }, ascending: true, limit: MAX_RUN });
+  return rows.map(({ value }) => value as ExecutionRow);
+}
+
+/** The parts of an evidence bundle about these executions. */
+export async function gather(
+  store: Store,
+  about: { readonly kind: 'execution' | 'run'; readonly id: string; readonly origin: string },
+  executions: readonly ExecutionRow[],
+): Promise<EvidenceParts> {
+  const entries = await collect(store, executions);
+  const first = Math.min(...executions.map(({ decision }) => decision.index));
+  const last = await store.log.checkpoint();
+  const early = await store.log.checkpointAt(first + 1);
+  const earlySize = early === undefined ? undefined : Number(early.split('\n')[1]);
+  const checkpoints =
+    early === undefined || earlySize === undefined || earlySize >= last.size
+      ? [{ note: last.note, consistency: [] }]
+      : [
+          { note: early, consistency: [] },
+          { note: last.note, consistency: await store.log.consistency(earlySize, last.size) },
+        ];
+  const placed = [...entries].sort(([a], [b]) => a - b).filter(([index]) => index < last.size);
+  return {
+    kind: about.kind,
+    origin: about.origin,
+    subject: about.id,
+    entries: await Promise.all(
+      placed.map(async ([index, bytes]) => ({
+        index,
+        bytes,
+        proof: await store.log.inclusion(index, last.size),
+      })),
+    ),
+    checkpoints,
+    executions: await opened(store, executions),
+    bundles: await bundlesOf(
+      store,
+      placed.map(([, bytes]) => parseEntry(bytes)),
+    ),
+  };
+}
+
+/** Bytes by index of every entry about the executions, and of every entry that those name. */
+async function collect(
+  store: Store,
+  executions: readonly ExecutionRow[],
+): Promise<ReadonlyMap<number, Uint8Array>> {
+  const found = new Map<number, Uint8Array>();
+  const add = async (index: number | undefined): Promise<Entry | undefined> => {
+    if (index === undefined) return undefined;
+    const known = found.get(index);
+    if (known !== undefined) return parseEntry(known);
+    const [bytes] = await store.log.entries(index, index + 1);
+    if (bytes === undefined) return undefined;
+    found.set(index, bytes);
+    return parseEntry(bytes);
+  };
+  const addLeaf = async (leaf: string): Promise<Entry | undefined> =>
+    add(await store.log.find(unbase64url(leaf)));
+
+  // Genesis and the keys that follow it say whom the log itself names.
+  for (let index = 0; ; index += 1) {
+    const entry = await add(index);
+    if (entry === undefined || (entry.type !== 'genesis' && entry.type !== 'key')) {
+      found.delete(index);
+      break;
+    }
+  }
+  for (const execution of executions) {
+    for (const index of execution.entries) {
+      const entry = await add(index);
+      if (entry === undefined) continue;
+      if (entry.type === 'approval') {
+        const [approver] = await store.read([{ kind: 'identity', id: entry.by }]);
+        if (approver !== undefined) await addLeaf((approver.value as { readonly leaf: string }).leaf);
+      }
+      if (entry.type !== 'permit' && entry.type !== 'refusal' && entry.type !== 'start') continue;
+      if (entry.type !== 'start') for (const link of entry.chain ?? []) await addLeaf(link.identity);
+      let { containment, policy } = entry.heads ?? { containment: null, policy: null };
+      for (let steps = 0; containment !== null && steps < MAX_HEADS; steps += 1) {
+        const head = await addLeaf(containment);
+        containment = head?.type === 'containment' ? head.prev : null;
+      }
+      for (let steps = 0; policy !== null && steps < MAX_HEADS; steps += 1) {
+        const head = await addLeaf(policy);
+        policy = head?.type === 'policy' ? head.prev : null;
+      }
+    }
+  }
+  return found;
+}
+
+async function opened(
+  store: Store,
+  executions: readonly ExecutionRow[],
+): Promise<Readonly<Record<string, Json>>> {
+  const records: Record<string, Json> = {};
+  for (const { exec } of executions) {
+    const record = await store.records.get(exec);
+    if (record === undefined || record === 'erased') continue;
+    const body = record.body as unknown as RecordBody;
+    const result = await store.records.get(`${exec}/result`);
+    const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
+    records[exec] = {
+      arguments: whole(body.disclosures.arguments as unknown as Json),
+      resources: whole(body.disclosures.resources as unknown as Json),
+      inputs: whole(body.disclosures.inputs as unknown as Json),
+      renewals: await store.records.notes(exec),
+      ...(body.earlier.length === 0
+        ? {}
+        : { earlier: body.earlier.map(({ inputs }) => whole(inputs as unknown as Json)) }),
+      ...(result === undefined || result === 'erased'
+        ? {}
+        : { result: whole((result.body as { readonly disclosures: Json }).disclosures) }),
+    };
+  }
+  return records;
+}
+
+async function bundlesOf(store: Store, entries: readonly Entry[]): Promise<readonly Json[]> {
+  const digests = new Set(
+    entries
+      .flatMap((entry) => (entry.type === 'permit' || entry.type === 'refusal' ? (entry.bundles ?? []) : []))
+      .map(({ digest }) => digest),
+  );
+  const rows = await store.read([...digests].map((id) => ({ kind: 'bundle', id }) as const));
+  return rows.flatMap((row) => (row === undefined ? [] : [(row.value as { readonly signed: Json }).signed]));
+}
