@@ -1,0 +1,185 @@
+// Where a door keeps the largest checkpoint it has verified, over restarts too (RULE 8): a file in the user's state
+// folder, never under a plane's data folder, because whoever sets the data back would set the memory back with it.
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stateFolder } from '@licet/api';
+import { parseJson, type Json } from '@licet/evidence';
+import { SdkError } from './errors.ts';
+
+/** A remembered head: the signed note proves it, size and root are read out of the note again when it is loaded. */
+export interface RememberedNote {
+  readonly origin: string;
+  /** Number of leaves. */
+  readonly size: number;
+  /** The signed checkpoint, verbatim. */
+  readonly note: string;
+}
+
+/** Two signed checkpoints of one log that cannot both be honest. */
+export interface ForkEvidence {
+  readonly origin: string;
+  readonly notes: readonly string[];
+  /** The consistency proof that failed, base64. */
+  readonly consistency: readonly string[];
+  readonly atMs: number;
+}
+
+/** Keeps heads. The largest wins, whoever writes; a failed write rejects, it is never passed over. */
+export interface CheckpointStore {
+  load(origin: string): Promise<RememberedNote | undefined>;
+  /** Durable when it resolves. Resolves to what is kept now, which another process may have made larger. */
+  save(head: RememberedNote): Promise<RememberedNote>;
+  /** Keeps fork evidence; resolves to where. */
+  keepFork(evidence: ForkEvidence): Promise<string>;
+}
+
+/** Where the locks of dead processes stop counting, milliseconds. */
+const STALE_LOCK_MS = 5_000;
+const LOCK_TRIES = 400;
+const LOCK_PAUSE_MS = 10;
+
+/**
+ * Returns the memory kept in `<folder>/memory/<origin hash>.json`: written to a new file, synced, renamed, the folder
+ * synced, under a lock that processes share. Default folder:
+ * that of the user's state (`$LICET_STATE`, `$XDG_STATE_HOME/licet`, `~/.local/state/licet`).
+ * Its methods throw SdkError `ERR_SDK_MEMORY`.
+ */
+export function fileMemory(folder: string = stateFolder()): CheckpointStore {
+  const directory = join(folder, 'memory');
+  const fileOf = (origin: string): string =>
+    join(directory, `${createHash('sha256').update(origin).digest('hex').slice(0, 32)}.json`);
+  return {
+    load: (origin) => readHead(fileOf(origin), origin),
+    async save(head) {
+      const file = fileOf(head.origin);
+      return guarded(file, async () => {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        return withLock(`${file}.lock`, async () => {
+          const kept = await readHead(file, head.origin);
+          // The largest wins: an older process must not make the memory smaller.
+          if (kept !== undefined && kept.size >= head.size) return kept;
+          await replaceFile(directory, file, JSON.stringify({ v: 1, ...head }));
+          return head;
+        });
+      });
+    },
+    async keepFork(evidence) {
+      const file = join(
+        directory,
+        `${fileOf(evidence.origin).slice(directory.length + 1, -5)}.fork-${evidence.atMs}.json`,
+      );
+      return guarded(file, async () => {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        await replaceFile(directory, file, JSON.stringify({ v: 1, ...evidence }));
+        return file;
+      });
+    },
+  };
+}
+
+/** Returns a memory that ends with the process: for tests, and where a door is told so on purpose. */
+export function processMemory(): CheckpointStore & { readonly forks: readonly ForkEvidence[] } {
+  const heads = new Map<string, RememberedNote>();
+  const forks: ForkEvidence[] = [];
+  return {
+    forks,
+    load: async (origin) => heads.get(origin),
+    async save(head) {
+      const kept = heads.get(head.origin);
+      if (kept !== undefined && kept.size >= head.size) return kept;
+      heads.set(head.origin, head);
+      return head;
+    },
+    async keepFork(evidence) {
+      forks.push(evidence);
+      return 'process memory';
+    },
+  };
+}
+
+async function readHead(file: string, origin: string): Promise<RememberedNote | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new SdkError('ERR_SDK_MEMORY', `${file} cannot be read`, { cause });
+  }
+  // A broken memory is not an empty one: taking it for new would be what an attacker wants.
+  const value = parsed(text, file);
+  const { size, note } = value;
+  if (
+    value['v'] !== 1 ||
+    value['origin'] !== origin ||
+    typeof size !== 'number' ||
+    typeof note !== 'string'
+  ) {
+    throw new SdkError('ERR_SDK_MEMORY', `${file} is not the memory of ${origin}`);
+  }
+  return { origin, size, note };
+}
+
+function parsed(text: string, file: string): { readonly [name: string]: Json } {
+  try {
+    const value = parseJson(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as { readonly [name: string]: Json };
+  } catch (cause) {
+    throw new SdkError('ERR_SDK_MEMORY', `${file} is not JSON`, { cause });
+  }
+  throw new SdkError('ERR_SDK_MEMORY', `${file} is not an object`);
+}
+
+async function replaceFile(directory: string, file: string, text: string): Promise<void> {
+  const draft = `${file}.${process.pid}.new`;
+  const handle = await open(draft, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await chmod(draft, 0o600);
+  await rename(draft, file);
+  const folder = await open(directory, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Runs under a lock file; a lock of a process that died is broken after a while. */
+async function withLock<T>(lock: string, run: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await writeFile(lock, String(process.pid), { flag: 'wx', mode: 0o600 });
+      break;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || tries >= LOCK_TRIES) {
+        throw new SdkError('ERR_SDK_MEMORY', `${lock} cannot be taken`, { cause });
+      }
+      const age = await stat(lock).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs,
+        () => 0,
+      );
+      if (age > STALE_LOCK_MS) await unlink(lock).catch(() => undefined);
+      await new Promise((done) => setTimeout(done, LOCK_PAUSE_MS));
+    }
+  }
+  try {
+    return await run();
+  } finally {
+    await unlink(lock).catch(() => undefined);
+  }
+}
+
+async function guarded<T>(file: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof SdkError) throw cause;
+    throw new SdkError('ERR_SDK_MEMORY', `${file} cannot be written`, { cause });
+  }
+}
