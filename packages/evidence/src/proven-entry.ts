@@ -89,7 +89,7 @@ export async function proveEntry<T extends EntryType>(
     );
   }
   const proof = attempt(errors.proof, 'not a tlog-proof', () => parseTlogProof(proofText));
-  const head = await checkpointOf(proof.checkpoint, trustedPolicy(log), context, errors.signer);
+  const head = await checkpointOf(proof.checkpoint, trustedPolicy(log), context, errors);
   // RULE 3: leaf origin = checkpoint line 1 = key name.
   if (head.origin !== entry.origin) {
     throw new EvidenceError(
@@ -150,14 +150,17 @@ async function checkpointOf(
   checkpoint: string,
   policy: TlogPolicy,
   { crypto, nowMs }: ProofContext,
-  code: EvidenceErrorCode,
+  errors: ProofErrors,
 ): Promise<LogHead> {
   try {
     return await verifyCheckpoint(checkpoint, policy, crypto, { nowMs });
   } catch (cause) {
-    throw new EvidenceError(code, `the checkpoint is not signed by a trusted log key: ${messageOf(cause)}`, {
-      cause,
-    });
+    const foreign = cause instanceof EvidenceError && cause.code === 'ERR_CHECKPOINT_ORIGIN';
+    throw new EvidenceError(
+      foreign ? errors.origin : errors.signer,
+      `the checkpoint is not signed by a trusted log key: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 

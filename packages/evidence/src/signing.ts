@@ -44,7 +44,10 @@ export function mandateSigningBytes(
   return concat(utf8(domainTag('mandate')), canonicalBytes(signed));
 }
 
-/** Returns a containment entry's `active`: SHA-256("licet/containment/v1\n" ‖ JCS(sorted leaves in force)) (RULE 35). */
+/**
+ * Returns a containment entry's `active`: SHA-256("licet/containment/v1\n" ‖ JCS(sorted leaves)) of the other
+ * containments that are in force once it is appended (an entry cannot hold its own leaf; RULE 35).
+ */
 export function activeDigest(leaves: readonly string[]): string {
   return base64url(
     sha256(

@@ -129,7 +129,8 @@ function checkActive(
       },
     ];
   }
-  if (activeDigest([...active.keys()]) !== newest.entry.active) {
+  // An entry cannot hold its own leaf: the digest names the others that are in force.
+  if (activeDigest([...active.keys()].filter((leaf) => leaf !== newest.id)) !== newest.entry.active) {
     const linked = before.every(({ entry }, i) => entry.prev === (before[i - 1]?.id ?? null));
     return linked
       ? [

@@ -22,6 +22,7 @@ import {
   parseTilePath,
   parseTlogPolicy,
   parseTlogProof,
+  parseTrust,
   parseVkey,
   serializeFrontier,
   sha256,
@@ -29,6 +30,7 @@ import {
   unbase64url,
   unhex,
   utf8,
+  verifyBundle,
   verifyCheckpoint,
   verifyConsistency,
   verifyInclusion,
@@ -63,6 +65,10 @@ const hashes = (list: readonly string[]): Uint8Array[] => list.map((hash) => unh
 
 /** The one table from format to function. */
 export const RUNNERS: Readonly<Record<string, Runner>> = {
+  async evidence({ file, trust }, crypto) {
+    const report = await verifyBundle(utf8(file), trust === null ? undefined : parseTrust(trust), { crypto });
+    return { exit: report.exit, rungs: Object.fromEntries(report.rungs.map(({ name, status }) => [name, status])) };
+  },
   json: ({ text, bytes, limits }) => ({
     canonical: canonicalize(parseJson(text ?? unhex(bytes), limits)),
   }),

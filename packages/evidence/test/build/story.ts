@@ -1,0 +1,392 @@
+/**
+ * One execution from first to last, with everything that a verifier can look at: a hold, a passkey approval, a mandate,
+ * an attestation, a witnessed permit, a start, two renewals, an outcome. `tell` makes it; every part can be changed.
+ */
+import { p256 } from '@noble/curves/nist.js';
+import {
+  activeDigest,
+  approvalDigest,
+  assertionDigest,
+  base64url,
+  bundleDigest,
+  bundleHash,
+  commitArguments,
+  commitAttestation,
+  commitInputs,
+  commitMandateBody,
+  commitResources,
+  commitResult,
+  concat,
+  formatRenewal,
+  fromUtf8,
+  idemDigest,
+  instanceDigest,
+  jwkThumbprint,
+  longestGapMs,
+  mandateSigningBytes,
+  sha256,
+  utf8,
+  type Assertion,
+  type DisclosedPart,
+  type Disclosure,
+  type EntryOf,
+  type EvidenceParts,
+  type Json,
+  type PermitEntry,
+} from '../../src/index.ts';
+import { digestOf, hashes, T0, testKey, TestLog, type Draft, type PlacedEntry } from './log.ts';
+
+export const EXEC = '01a0f3b2-0000-7000-8000-000000000001';
+export const OTHER_EXEC = '01a0f3b2-0000-7000-8000-0000000000ff';
+export const INSTANCE = new Uint8Array(16).fill(7);
+export const RECORD_KEY = new Uint8Array(32).fill(9);
+export const ARGS = { path: '/workspace/a.txt', text: 'hi' };
+
+export const agentKey = testKey('agent', 'agent');
+export const agentJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(agentKey.publicKey) } as const;
+export const JKT = jwkThumbprint(agentJwk);
+const userKey = testKey('user', 'user');
+const userJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(userKey.publicKey) } as const;
+const passkeySecret = sha256(utf8('test passkey'));
+const passkeyPoint = p256.getPublicKey(passkeySecret, false);
+export const passkeyJwk = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: base64url(passkeyPoint.subarray(1, 33)),
+  y: base64url(passkeyPoint.subarray(33)),
+} as const;
+
+/** What a chapter may change about the story. */
+export interface Twist {
+  readonly log?: TestLog;
+  readonly permit?: Partial<PermitEntry>;
+  readonly start?: Partial<EntryOf<'start'>>;
+  readonly outcome?: Partial<EntryOf<'outcome'>>;
+  readonly approval?: Partial<EntryOf<'approval'>>;
+  readonly attestation?: Partial<EntryOf<'attestation'>>;
+  readonly agent?: Partial<EntryOf<'identity'>>;
+  readonly policy?: Partial<EntryOf<'policy'>>;
+  readonly containedAgent?: string;
+  /** Adds a second start of the same permit. */
+  readonly twice?: boolean;
+  readonly renewalCounters?: readonly number[];
+  readonly leaseSigner?: ReturnType<typeof testKey>;
+  readonly authorSigner?: ReturnType<typeof testKey>;
+  readonly witnessedAtMs?: number | undefined;
+}
+
+export interface Story {
+  readonly log: TestLog;
+  readonly permit: PlacedEntry<PermitEntry>;
+  readonly start: PlacedEntry<EntryOf<'start'>>;
+  readonly outcome: PlacedEntry<EntryOf<'outcome'>>;
+  readonly hold: PlacedEntry<EntryOf<'refusal'>>;
+  readonly renewals: readonly string[];
+  readonly assertion: Assertion;
+  readonly argumentDisclosures: readonly Disclosure[];
+  readonly parts: EvidenceParts;
+}
+
+/** Signs as a platform authenticator does, with its flags and origin open to change. */
+export function assertionOver(
+  challenge: string,
+  { flags = 0x05, origin = 'http://localhost:8484', rp = 'localhost' } = {},
+): Assertion {
+  const clientDataJSON = utf8(
+    JSON.stringify({ type: 'webauthn.get', challenge, origin, crossOrigin: false }),
+  );
+  const authenticatorData = concat(sha256(utf8(rp)), Uint8Array.of(flags, 0, 0, 0, 1));
+  const signature = p256.sign(concat(authenticatorData, sha256(clientDataJSON)), passkeySecret, {
+    format: 'der',
+  });
+  return {
+    credential: 'cGFzc2tleQ',
+    authenticatorData: base64url(authenticatorData),
+    clientDataJSON: base64url(clientDataJSON),
+    signature: base64url(signature),
+  };
+}
+
+export function tell(twist: Twist = {}): Story {
+  const log = twist.log ?? new TestLog();
+  const witnessedAtMs = 'witnessedAtMs' in twist ? twist.witnessedAtMs : T0 + 1_000;
+  log.append<EntryOf<'genesis'>>({
+    type: 'genesis',
+    logKey: log.key.vkey,
+    created: T0,
+    custody: 'separate',
+    public: false,
+    people: 2,
+  });
+  log.append<EntryOf<'boot'>>({
+    type: 'boot',
+    incarnation: 'inc-1',
+    version: '0.1.0',
+    custody: 'separate',
+    operatorPolicy: digestOf('operator policy'),
+  });
+  const identity = { type: 'identity', op: 'register', groups: [], roles: [], by: 'operator' } as const;
+  const user = log.append<EntryOf<'identity'>>({
+    ...identity,
+    subject: 'user-1',
+    kind: 'user',
+    keys: [userJwk, passkeyJwk],
+    roles: ['approver'],
+  });
+  const agent = log.append<EntryOf<'identity'>>({
+    ...identity,
+    subject: 'agent-1',
+    kind: 'agent',
+    for: 'user-1',
+    root: { perDay: 100, concurrent: 4 },
+    keys: [agentJwk],
+    ...twist.agent,
+  });
+
+  const body = commitMandateBody(new Uint8Array(32).fill(3), { scope: ['files/*'] });
+  const granted = {
+    origin: log.origin,
+    tenant: log.tenant,
+    op: 'grant',
+    id: 'mandate-1',
+    from: 'user-1',
+    to: 'agent-1',
+    body: body.commitment,
+    nbf: T0,
+    exp: T0 + 86_400_000,
+  } as const;
+  const mandate = log.append<EntryOf<'mandate'>>({
+    type: 'mandate',
+    ...granted,
+    sig: base64url(userKey.sign(mandateSigningBytes(granted))),
+    by: 'user-1',
+  });
+
+  const bundle = {
+    v: 1,
+    layer: 'team',
+    origin: log.origin,
+    tenant: log.tenant,
+    version: 3,
+    policies: [{ name: 'p', text: 'permit (principal, action, resource);' }],
+  };
+  const author = twist.authorSigner ?? log.noteKey('author');
+  const signed = {
+    bundle: bundle as Json,
+    sigs: [{ by: 'author-1', sig: base64url(author.sign(bundleHash(bundle))) }],
+  };
+  const digest = bundleDigest(bundle);
+  const policy = log.append<EntryOf<'policy'>>({
+    type: 'policy',
+    op: 'publish',
+    layer: 'team',
+    digest,
+    version: 3,
+    floor: 2,
+    sigs: [...signed.sigs],
+    prev: null,
+    ...twist.policy,
+  });
+  const contained = log.append<EntryOf<'containment'>>({
+    type: 'containment',
+    op: 'contain',
+    scope: { kind: 'agent', id: twist.containedAgent ?? 'agent-9' },
+    epoch: 1,
+    cause: 'operator',
+    by: ['user-1'],
+    active: activeDigest([]),
+    prev: null,
+  });
+
+  const args = commitArguments(RECORD_KEY, ARGS);
+  const resources = commitResources(RECORD_KEY, { path: { type: 'Folder', id: '/workspace' } });
+  const inputs = commitInputs(RECORD_KEY, {
+    requests: [{ principal: 'Agent::"agent-1"' }],
+    engine: 'cedar/4.11.2',
+  });
+  const result = commitResult(RECORD_KEY, { bytes: 2, ok: true });
+  const evidence = commitAttestation(RECORD_KEY, { executable: digestOf('tool') });
+  const heads = { containment: contained.id, policy: policy.id };
+  const subject = {
+    exec: EXEC,
+    run: EXEC,
+    chain: [
+      { kind: 'user', id: 'user-1', identity: user.id },
+      { kind: 'agent', id: 'agent-1', identity: agent.id, mandate: mandate.id },
+    ],
+    action: 'files/write_file',
+    resource: resources.commitment,
+    aud: 'files',
+    args: args.commitment,
+    bound: ['input', 'resource'],
+    reasons: ['assistants-write-in-workspace'],
+    bundles: [{ layer: 'team', digest, version: 3 }],
+    inputs: inputs.commitment,
+    meters: [],
+    epoch: 1,
+    heads,
+    incarnation: 'inc-1',
+    idem: idemDigest(JKT, 'idempotency key'),
+    grade: 'gateway',
+    custody: 'separate',
+    confine: 'none',
+    jkt: JKT,
+    engine: 'cedar/4.11.2',
+  } as const;
+  const hold = log.append<EntryOf<'refusal'>>({
+    type: 'refusal',
+    verdict: 'hold',
+    code: 'needs_approval',
+    ...subject,
+    holds: [{ group: 'operators', need: 1, until: T0 + 900_000 }],
+  });
+  const toSign = {
+    origin: log.origin,
+    index: hold.index,
+    leaf: hold.id,
+    args: args.commitment,
+    group: 'operators',
+    verdict: 'approve',
+    expires: T0 + 900_000,
+  } as const;
+  const assertion = assertionOver(approvalDigest(toSign));
+  const approval = log.append<EntryOf<'approval'>>({
+    type: 'approval',
+    exec: EXEC,
+    hold: { index: hold.index, leaf: hold.id },
+    group: 'operators',
+    verdict: 'approve',
+    by: 'user-1',
+    method: 'passkey',
+    assertion: assertionDigest(assertion),
+    expires: T0 + 900_000,
+    ...twist.approval,
+  });
+  const attestation = log.append<EntryOf<'attestation'>>({
+    type: 'attestation',
+    subject: 'agent-1',
+    kind: 'executable',
+    status: 'affirming',
+    measured: digestOf('tool'),
+    evidence: evidence.commitment,
+    challenge: base64url(new Uint8Array(16)),
+    exp: T0 + 600_000,
+    by: 'door-1',
+    ...twist.attestation,
+  });
+  const permit = log.append<PermitEntry>({
+    type: 'permit',
+    ...subject,
+    prior: hold.id,
+    approvals: [approval.id],
+    spend: 'plane',
+    nbf: T0,
+    exp: T0 + 60_000,
+    lease: { ttlMs: 10_000, maxMs: 600_000 },
+    assurance: 'witnessed',
+    ...twist.permit,
+  });
+  const permitSize = log.size;
+  const startDraft: Draft<EntryOf<'start'>> = {
+    type: 'start',
+    exec: EXEC,
+    permit: permit.id,
+    via: 'redeem',
+    instance: instanceDigest(INSTANCE),
+    jkt: JKT,
+    grade: 'gateway',
+    custody: 'separate',
+    confine: 'none',
+    at: T0 + 1_000,
+    leaseUntil: T0 + 11_000,
+    epoch: 1,
+    heads,
+    witnessed: { size: permitSize, root: base64url(log.root(permitSize)) },
+    ...twist.start,
+  };
+  const start = log.append<EntryOf<'start'>>(startDraft);
+  if (twist.twice === true)
+    log.append<EntryOf<'start'>>({
+      ...startDraft,
+      at: T0 + 1_500,
+      instance: instanceDigest(new Uint8Array(16)),
+    });
+  const counters = twist.renewalCounters ?? [1, 2];
+  const times = counters.map((_, i) => T0 + 4_000 + i * 3_000);
+  const renewals = counters.map((counter, i) =>
+    log.note(
+      'lease',
+      formatRenewal({
+        origin: log.origin,
+        exec: EXEC,
+        start: { index: start.index, leaf: start.id },
+        instance: instanceDigest(INSTANCE),
+        counter,
+        nonce: base64url(new Uint8Array(16).fill(i)),
+        at: times[i]!,
+        epoch: 1,
+        durationMs: 10_000,
+      }),
+      twist.leaseSigner ?? log.noteKey('lease'),
+    ),
+  );
+  const outcome = log.append<EntryOf<'outcome'>>({
+    type: 'outcome',
+    exec: EXEC,
+    permit: permit.id,
+    start: start.id,
+    status: 'completed',
+    result: result.commitment,
+    exit: 0,
+    renewals: renewals.length,
+    longestGapMs: longestGapMs(T0 + 1_000, times),
+    by: 'executor',
+    settled: [],
+    at: T0 + 8_000,
+    ...twist.outcome,
+  });
+  const parts: EvidenceParts = {
+    v: 1,
+    type: 'licet/evidence',
+    kind: 'execution',
+    origin: log.origin,
+    subject: EXEC,
+    entries: log.entries.map(({ index, bytes }) => ({
+      index,
+      entry: fromUtf8(bytes),
+      proof: hashes(log.inclusion(index)),
+    })),
+    checkpoints: [
+      { note: log.checkpoint(permitSize, witnessedAtMs), consistency: [] },
+      {
+        note: log.checkpoint(log.size, witnessedAtMs === undefined ? undefined : witnessedAtMs + 9_000),
+        consistency: hashes(log.consistency(permitSize)),
+      },
+    ],
+    executions: {
+      [EXEC]: {
+        arguments: shown(args.disclosures),
+        resources: shown(resources.disclosures),
+        inputs: shown(inputs.disclosures),
+        result: shown(result.disclosures),
+        renewals,
+        assertions: [assertion],
+        attestations: [{ leaf: attestation.id, evidence: shown(evidence.disclosures) }],
+      },
+    },
+    bundles: [signed],
+  };
+  return {
+    log,
+    permit,
+    start,
+    outcome,
+    hold,
+    renewals,
+    assertion,
+    argumentDisclosures: args.disclosures,
+    parts,
+  };
+}
+
+export const shown = (disclosed: readonly Disclosure[]): DisclosedPart => ({ disclosed, withheld: [] });
