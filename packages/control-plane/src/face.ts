@@ -126,9 +126,7 @@ export interface Plane {
   >;
   execution(exec: string): Promise<ExecutionRow | undefined>;
   /** Opened arguments and resources of an execution, from its record. */
-  opened(
-    exec: string,
-  ): Promise<
+  opened(exec: string): Promise<
     | {
         readonly arguments: { readonly [name: string]: Json };
         readonly resources: readonly { readonly type: string; readonly id: string }[];
@@ -144,9 +142,7 @@ export interface Plane {
   evidence(kind: 'execution' | 'run', id: string): Promise<EvidenceParts | undefined>;
   lineage(run: string): Promise<Json | undefined>;
   /** Problems of a bundle, without publishing it. */
-  check(
-    bundle: Json,
-  ): Promise<{
+  check(bundle: Json): Promise<{
     readonly ok: boolean;
     readonly digest?: string;
     readonly problems: readonly {

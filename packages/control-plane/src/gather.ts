@@ -118,8 +118,8 @@ async function opened(
   executions: readonly ExecutionRow[],
 ): Promise<Readonly<Record<string, Json>>> {
   const records: Record<string, Json> = {};
-  for (const { exec } of executions) {
-    const record = await store.records.get(exec);
+  for (const { exec, decision } of executions) {
+    const record = (await store.records.get(`${exec}/${decision.index}`)) ?? (await store.records.get(exec));
     if (record === undefined || record === 'erased') continue;
     const body = record.body as unknown as RecordBody;
     const result = await store.records.get(`${exec}/result`);

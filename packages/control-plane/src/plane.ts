@@ -168,7 +168,7 @@ class ControlPlane implements Plane {
   ): Promise<Answered> {
     const row = await this.execution(exec);
     if (row === undefined || row.jkt !== caller.jkt) return conflict('unknown_execution', exec);
-    const opened = await this.#record(exec);
+    const opened = await this.#record(row);
     if (opened === undefined) return conflict('erased', exec);
     return this.decide(caller, {
       action: row.action,
@@ -388,9 +388,12 @@ class ControlPlane implements Plane {
   }
 
   async opened(exec: string): ReturnType<Plane['opened']> {
-    const record = await this.#store.records.get(exec);
-    if (record === undefined || record === 'erased') return record;
-    const body = record.body as unknown as RecordBody;
+    const row = await this.execution(exec);
+    if (row === undefined) return undefined;
+    const record = await this.#record(row);
+    if (record === undefined)
+      return (await this.#store.records.get(exec)) === 'erased' ? 'erased' : undefined;
+    const { body } = record;
     return {
       arguments: body.arguments,
       resources: body.resources.map(({ uid }) => ({ type: uid.type, id: uid.id })),
@@ -442,8 +445,9 @@ class ControlPlane implements Plane {
     );
     const disclosures = Object.fromEntries(
       await Promise.all(
-        executions.map(async ({ exec, lease }) => {
-          const record = await this.#record(exec);
+        executions.map(async (execution) => {
+          const { exec, lease } = execution;
+          const record = await this.#record(execution);
           const resources = record?.body.disclosures.resources;
           return [
             exec,
@@ -472,7 +476,7 @@ class ControlPlane implements Plane {
     const decisions: RecordedDecision[] = [];
     for (const { value: row } of rows) {
       const execution = row as ExecutionRow;
-      const record = await this.#record(execution.exec);
+      const record = await this.#record(execution);
       if (record?.body.input === undefined) continue;
       const { exec, verdict, reasons } = execution;
       const code = execution.code as RecordedDecision['code'];
@@ -610,7 +614,7 @@ class ControlPlane implements Plane {
     if (inputs === undefined) return refuse(judged.verdict.code ?? 'policy_error');
 
     // One key per execution: the hold and the permit of the same call commit to the same arguments alike.
-    const before = held === undefined ? undefined : await this.#record(held.exec);
+    const before = held === undefined ? undefined : await this.#record(held);
     const key = before?.key ?? random.bytes(32);
     const { commitments, body } = commitRecord(
       key,
@@ -713,7 +717,7 @@ class ControlPlane implements Plane {
     const nowMs = this.#options.clock.nowMs();
     const loaded = this.#loaded;
     if (loaded === undefined || this.#tooOld(loaded, nowMs)) return denied('no_bundle');
-    const record = await this.#record(row.exec);
+    const record = await this.#record(row);
     if (record?.body.input === undefined) return denied('not_durable');
     const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec);
     if ('deny' in chain) return denied(chain.deny);
@@ -737,7 +741,7 @@ class ControlPlane implements Plane {
     if (!sameRequest) return conflict('idempotency_conflict', exec);
     const row = await this.execution(exec);
     if (row === undefined) return conflict('unknown_execution', exec);
-    const record = await this.#record(exec);
+    const record = await this.#record(row);
     const disclosures = record === undefined ? {} : { disclosures: disclosuresOf(record.body) };
     if (row.permit === undefined) {
       const holds = (row.hold?.groups ?? []).map(({ group, need, until }) => ({
@@ -860,8 +864,12 @@ class ControlPlane implements Plane {
     return result;
   }
 
-  async #record(exec: string): Promise<{ readonly key: Uint8Array; readonly body: RecordBody } | undefined> {
-    const record = await this.#store.records.get(exec);
+  /** The record of the latest decision about an execution: a store keeps later ones under `<exec>/<index>`. */
+  async #record(
+    row: Pick<ExecutionRow, 'exec' | 'decision'>,
+  ): Promise<{ readonly key: Uint8Array; readonly body: RecordBody } | undefined> {
+    const later = await this.#store.records.get(`${row.exec}/${row.decision.index}`);
+    const record = later ?? (await this.#store.records.get(row.exec));
     if (record === undefined || record === 'erased') return undefined;
     return { key: record.key, body: record.body as unknown as RecordBody };
   }
