@@ -13,15 +13,18 @@ export function consequence(
     readonly exec: string;
     /** The entry that triggers it. */
     readonly leaf: string;
+    /** Who presented a foreign permit: its owner is the victim, and is not contained for it. */
+    readonly culprit?: string;
   },
 ): void {
   const execution = draft.get('execution', event.exec);
   if (execution === undefined) return;
   for (const rule of event.rules) {
     if (!applies(draft, rule, event.on, execution.run)) continue;
-    const agent = execution.chain.at(-1)?.id;
+    const agent = event.culprit ?? execution.chain.at(-1)?.id;
+    const wide = rule.scope === 'agent' || event.culprit !== undefined;
     const scope =
-      rule.scope === 'agent' && agent !== undefined
+      wide && agent !== undefined
         ? ({ kind: 'agent', id: agent } as const)
         : ({ kind: 'run', id: execution.run } as const);
     const { active } = containmentOf(draft);

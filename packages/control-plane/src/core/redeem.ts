@@ -94,7 +94,8 @@ function refuse(
     epoch: containmentOf(draft).epoch,
     heads: draft.heads,
   });
-  consequence(draft, { rules: command.consequences, on, exec: row.exec, leaf });
+  const culprit = on === 'foreign_permit' ? { culprit: command.caller.subject } : {};
+  consequence(draft, { rules: command.consequences, on, exec: row.exec, leaf, ...culprit });
   const { code, failedLink } = objected;
   return draft.reply({
     kind: 'refused',
