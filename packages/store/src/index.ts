@@ -1,0 +1,14 @@
+/** The face of @licet/store: durable state behind the port `Store`, in memory and in SQLite. */
+export { STORE_ERRORS, StoreError, type StoreErrorCode } from './errors.ts';
+export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from './sqlite.ts';
+export {
+  createMemoryStore,
+  type Faults,
+  type MemorySnapshot,
+  type MemoryStore,
+  type MemoryStoreOptions,
+} from './memory.ts';
+export { FAULT_POINTS, PERSISTED, UNKNOWN, type FaultPoint } from './faults.ts';
+export { holdDataFolder, type DataFolderLock } from './lock.ts';
+export { STORE_VERSION, KEYS_VERSION } from './schema.ts';
+export type { FaultPlan, KeySeed } from './wire.ts';
