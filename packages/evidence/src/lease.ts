@@ -176,7 +176,8 @@ export async function verifyRenewal(note: string, context: RenewalContext): Prom
 
 /**
  * Returns the longest interval between two successive go-aheads, milliseconds: the start and each renewal, in
- * order. 0 when nothing was renewed. This is what an outcome records as `longestGapMs`.
+ * order; 0 when nothing was renewed. An outcome records at least this as `longestGapMs`: it also counts the time from
+ * the last go-ahead to its own.
  */
 export function longestGapMs(startAtMs: number, renewalsAtMs: readonly number[]): number {
   return renewalsAtMs.reduce(

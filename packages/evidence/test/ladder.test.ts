@@ -397,6 +397,16 @@ describe('each rung fails by name', () => {
     expect(failing(await twisted({ containedAgent: 'agent-1' }))).toEqual(['containment']);
   });
 
+  it('containment: rule 34: operating the plane is not contained, and only without a bundle is it that', async () => {
+    const contained = { containedAgent: 'agent-1' };
+    const lift = { action: 'licet/lift', bundles: [] };
+    expect(status(await twisted({ ...contained, permit: lift }))['containment']).toBe('pass');
+    expect(status(await twisted({ ...contained, permit: { action: 'licet/session' } }))['containment']).toBe(
+      'fail',
+    );
+    expect(status(await twisted({ ...contained, permit: { bundles: [] } }))['containment']).toBe('fail');
+  });
+
   it('containment: rule 35: a head that is not the newest containment before it', async () => {
     expect(failing(await twisted({ start: { heads: { containment: null, policy: null } } }))).toEqual([
       'containment',

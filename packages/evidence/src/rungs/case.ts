@@ -16,6 +16,7 @@ import {
 import type { EvidenceFile, ExecutionRecord, FileFlaw } from '../evidence-bundle.ts';
 import type { Json } from '../json.ts';
 import { leafHash } from '../merkle.ts';
+import { NAME } from '../name.ts';
 import { parseNote } from '../note.ts';
 import { trustedKeys, type KeyPurpose, type Trust, type TrustedLog } from '../trust.ts';
 import { parseVkey, type VerifierKey } from '../vkey.ts';
@@ -160,6 +161,14 @@ export function recordOf(c: Case, exec: string | undefined): ExecutionRecord | u
 /** Returns whether the file holds every index of [from, to). */
 export function holdsRange(c: Case, from: number, to: number): boolean {
   return c.entries.filter(({ index }) => index >= from && index < to).length === Math.max(0, to - from);
+}
+
+/**
+ * Returns whether a decision is about operating the plane itself: the reserved `licet/…` actions that the built-in
+ * operator policy decides and no bundle does (RULE 34). Lifting must be possible while everything is contained.
+ */
+export function isOperation({ action, bundles }: Partial<Pick<PermitEntry, 'action' | 'bundles'>>): boolean {
+  return action?.startsWith(`${NAME}/`) === true && bundles?.length === 0;
 }
 
 /** Returns the size of the newest readable checkpoint; 0 when there is none. */

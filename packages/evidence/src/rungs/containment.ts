@@ -8,6 +8,7 @@ import {
   byLeaf,
   check,
   holdsRange,
+  isOperation,
   ofType,
   sum,
   type Case,
@@ -117,9 +118,11 @@ function checkActive(
     if (entry.entry.op === 'contain') active.set(entry.id, entry);
     else if (entry.entry.lifts !== undefined) active.delete(entry.entry.lifts);
   }
-  const covered = [...active.values()].filter(
-    ({ entry }) => covers(entry.scope, subject.permit, subject.ancestors) === true,
-  );
+  const covered = isOperation(subject.permit)
+    ? []
+    : [...active.values()].filter(
+        ({ entry }) => covers(entry.scope, subject.permit, subject.ancestors) === true,
+      );
   if (covered.length > 0) {
     const { index, entry } = covered[0]!;
     return [

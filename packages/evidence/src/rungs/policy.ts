@@ -12,6 +12,7 @@ import type { VerifierKey } from '../vkey.ts';
 import {
   attempt,
   check,
+  isOperation,
   keysOf,
   messageOf,
   ofType,
@@ -116,7 +117,8 @@ function inForce(c: Case, { index, entry }: Decision): readonly RungItem[] {
       ),
     );
   }
-  if (entry.bundles === undefined) return items;
+  // RULE 34: the built-in operator policy decides these, never a bundle.
+  if (entry.bundles === undefined || isOperation(entry)) return items;
   for (const layer of ['org', 'team'] as const) {
     const ref = entry.bundles.find((candidate) => candidate.layer === layer);
     const last = before.findLast((policy) => policy.entry.layer === layer);
