@@ -153,6 +153,10 @@ export interface RenewalContext {
  */
 export async function verifyRenewal(note: string, context: RenewalContext): Promise<Renewal> {
   const { start } = context;
+  // RULE 9: what a verifier started runs for its lease and no longer.
+  if (start.entry.via === 'verifier') {
+    throw new EvidenceError('ERR_RENEWAL_LEASE', 'a permit spent at a verifier is never renewed');
+  }
   const renewal = await verifyFields(NOTE, note, { ...context, origin: start.entry.origin });
   if (
     renewal.exec !== start.entry.exec ||

@@ -18,6 +18,7 @@ import {
   type Crypto,
   type EntryOf,
   type EvidenceParts,
+  type PermitEntry,
   type RungName,
   type VerifyOptions,
   type VerifyReport,
@@ -387,6 +388,59 @@ describe('each rung fails by name', () => {
     expect(failing(await twisted({ outcome: { at: T0 + 60_000 }, witnessedAtMs: T0 + 100_000 }))).toEqual([
       'lease',
     ]);
+  });
+
+  it('lease: rule 9: what was spent at a verifier is never renewed', async () => {
+    const spent = { permit: { spend: 'verifier:edge' }, start: { via: 'verifier' } } as const;
+    expect(failing(await twisted(spent))).toEqual(['lease']);
+    expect(failing(await twisted({ ...spent, renewalCounters: [] }))).toEqual([]);
+  });
+
+  it('bundle-signature: rule 35: a policy head that is not the newest policy entry', async () => {
+    expect(failing(await twisted({ permit: { heads: { containment: null, policy: null } } }))).toEqual([
+      'bundle-signature',
+      'containment',
+    ]);
+  });
+
+  it('principal-chain: rule 18: a child’s chain continues that of a parent in the same run', async () => {
+    const child = '01a0f3b2-0000-7000-8000-0000000000aa';
+    for (const [change, failed] of [
+      [{}, []],
+      [{ run: OTHER_EXEC }, ['principal-chain']],
+      [{ chain: story.permit.entry.chain.slice(1) }, ['principal-chain']],
+    ] as const) {
+      // The child's entries follow the parent's start, before its outcome.
+      const told = tell();
+      const log = new TestLog();
+      for (const { bytes, entry } of told.log.entries.slice(0, -1)) log.appendBytes(bytes, entry);
+      const { approvals: _approvals, prior: _prior, ...granted } = told.permit.entry;
+      const parent = { exec: EXEC, start: told.start.id };
+      log.append<PermitEntry>({
+        ...granted,
+        exec: child,
+        parent,
+        assurance: 'logged',
+        at: T0 + 2_000,
+        ...change,
+      });
+      const parts: EvidenceParts = {
+        ...told.parts,
+        kind: 'execution',
+        subject: child,
+        executions: {},
+        entries: log.entries.map(({ index, bytes }) => ({
+          index,
+          entry: fromUtf8(bytes),
+          proof: hashes(log.inclusion(index)),
+        })),
+        checkpoints: [
+          told.parts.checkpoints[0]!,
+          { note: log.checkpoint(), consistency: hashes(log.consistency(told.permit.index + 1)) },
+        ],
+      };
+      expect(failing(await verify(parts, told))).toEqual(failed);
+    }
   });
 
   it('outcome: a result that is not what was committed to', async () => {

@@ -138,11 +138,31 @@ export function openCase(
   };
 }
 
+/** Entries by type and the indexes present, made once for a case: a run has tens of thousands of entries. */
+interface Index {
+  readonly byType: ReadonlyMap<EntryType, readonly Placed<EntryType>[]>;
+  /** Rising, each once. */
+  readonly present: readonly number[];
+}
+const indexes = new WeakMap<Case, Index>();
+
 /** Returns the entries of one type, in order of index. */
 export function ofType<T extends EntryType>(c: Case, type: T): readonly Placed<T>[] {
-  return c.entries.flatMap(({ index, id, entry }) =>
-    entry?.type === type ? [{ index, id, entry: entry as EntryOf<T> }] : [],
+  return (indexOf(c).byType.get(type) ?? []) as unknown as readonly Placed<T>[];
+}
+
+function indexOf(c: Case): Index {
+  const known = indexes.get(c);
+  if (known !== undefined) return known;
+  const placed = c.entries.flatMap(({ index, id, entry }) =>
+    entry === undefined ? [] : [{ index, id, entry }],
   );
+  const made: Index = {
+    byType: Map.groupBy(placed, ({ entry }) => entry.type),
+    present: [...new Set(c.entries.map(({ index }) => index))].sort((a, b) => a - b),
+  };
+  indexes.set(c, made);
+  return made;
 }
 
 /** Returns the included entry with this leaf, when it is of this type. */
@@ -160,7 +180,20 @@ export function recordOf(c: Case, exec: string | undefined): ExecutionRecord | u
 
 /** Returns whether the file holds every index of [from, to). */
 export function holdsRange(c: Case, from: number, to: number): boolean {
-  return c.entries.filter(({ index }) => index >= from && index < to).length === Math.max(0, to - from);
+  const { present } = indexOf(c);
+  return firstAtLeast(present, to) - firstAtLeast(present, from) === Math.max(0, to - from);
+}
+
+/** Returns the position of the first number that is not below `least`, in a rising list. */
+function firstAtLeast(rising: readonly number[], least: number): number {
+  let low = 0;
+  let high = rising.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rising[middle]! < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**

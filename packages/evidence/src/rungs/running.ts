@@ -216,7 +216,9 @@ async function checkLease(
     if (renewal === undefined)
       return [...items, { status: 'fail', what: `${name}: renewal ${i} is not a renewal note` }];
     const previous = renewals.at(-1);
+    // RULE 9: a permit spent at a verifier is never renewed.
     const fits =
+      start.entry.via !== 'verifier' &&
       renewal.origin === c.file.origin &&
       renewal.exec === start.entry.exec &&
       renewal.start.index === start.index &&

@@ -224,14 +224,23 @@ async function cosigned(c: Case, assurance: Assurance, minSize: number): Promise
 }
 
 async function hasQuorum(c: Case, notes: readonly string[], assurance: Assurance): Promise<boolean> {
-  for (const note of notes) {
-    try {
-      if (await hasAssurance(note, c.log!, assurance, { crypto: c.crypto, ...time(c) })) return true;
-    } catch {
-      // A checkpoint that does not verify adds no witness; its own rung says why.
-    }
-  }
+  for (const note of notes) if (await noteHasQuorum(c, note, assurance)) return true;
   return false;
+}
+
+/** One checkpoint stands over many permits, so each is verified once. */
+const quorums = new WeakMap<Case, Map<string, Promise<boolean>>>();
+
+function noteHasQuorum(c: Case, note: string, assurance: Assurance): Promise<boolean> {
+  const known = quorums.get(c) ?? new Map<string, Promise<boolean>>();
+  quorums.set(c, known);
+  const key = `${assurance} ${note}`;
+  const verdict =
+    known.get(key) ??
+    // A checkpoint that does not verify adds no witness; its own rung says why.
+    hasAssurance(note, c.log!, assurance, { crypto: c.crypto, ...time(c) }).catch(() => false);
+  known.set(key, verdict);
+  return verdict;
 }
 
 /** Without a trust file the log's own word for its key is all there is (DESIGN §5). */
