@@ -1,0 +1,67 @@
+// `npm test`, which is also what CI runs: installs what is missing, checks the tree, runs every test. The last
+// line is `N passed, N failed`, alone on its line. Plain JavaScript, so that it starts on the host's Node.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environment, install, PINNED_NODE, ROOT } from './install.mjs';
+import { provideTools } from './tools.mjs';
+
+/** Twelve minutes are what CI gives on two cores; a run that hangs must end as a failure, with its reason. */
+const VITEST_LIMIT_MS = Number(process.env.LICET_TEST_LIMIT_MS ?? 11 * 60_000);
+
+install();
+provideTools();
+
+const options = { cwd: ROOT, env: environment(), stdio: ['ignore', 'inherit', 'inherit'] };
+const started = performance.now();
+const checked = spawnSync(PINNED_NODE, ['scripts/check.ts', '--without-tree'], options).status === 0;
+
+const folder = mkdtempSync(join(tmpdir(), 'licet-test-'));
+const report = join(folder, 'report.json');
+const ran = spawnSync(
+  PINNED_NODE,
+  [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
+  { ...options, timeout: VITEST_LIMIT_MS, killSignal: 'SIGKILL' },
+);
+
+/** What the report says; a report that is missing or names no test is a failure, never an empty success. */
+function counted() {
+  try {
+    const {
+      numPassedTests: passed,
+      numFailedTests: failed,
+      numPendingTests: skipped,
+      success,
+      testResults,
+    } = JSON.parse(readFileSync(report, 'utf8'));
+    const brokenFiles = testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+    );
+    return { passed, failed: failed + brokenFiles.length, skipped, complete: success === true && passed > 0 };
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0, complete: false };
+  }
+}
+
+const { passed, failed, skipped, complete } = counted();
+rmSync(folder, { recursive: true, force: true });
+
+const stepFailures = checked ? 0 : 1;
+const unexplained = ran.status !== 0 && failed === 0 ? 1 : 0;
+const seconds = Math.round((performance.now() - started) / 1000);
+if (!checked) process.stdout.write('`npm run check` failed; it counts as one failure.\n');
+if (ran.error?.code === 'ETIMEDOUT')
+  process.stdout.write(`The tests did not end within ${VITEST_LIMIT_MS / 1000} s.\n`);
+if (skipped > 0) process.stdout.write(`${skipped} skipped; each names its reason above or in its file.\n`);
+process.stdout.write(`Took ${seconds} s.\n`);
+const failures = failed + stepFailures + unexplained;
+process.stdout.write(`${passed} passed, ${failures} failed\n`);
+process.exit(complete && failures === 0 ? 0 : 1);
