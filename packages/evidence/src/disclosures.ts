@@ -8,7 +8,7 @@ import { nonce } from './entries.ts';
 import { EvidenceError } from './errors.ts';
 import type { Json } from './json.ts';
 import { sha256 } from './sha256.ts';
-import * as s from './shape.ts';
+import type * as s from './shape.ts';
 
 /** Salt (16 bytes, base64url), name, value. */
 export type Disclosure = readonly [salt: string, name: string, value: Json];

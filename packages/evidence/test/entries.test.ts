@@ -44,9 +44,9 @@ describe('entries', () => {
   it('rule 3: other bytes for the same value are refused', () => {
     const text = new TextDecoder().decode(story.permit.bytes);
     expect(() => parseEntry(utf8(`${text} `))).toThrow('ERR_ENTRY_NOT_CANONICAL');
-    expect(() => parseEntry(utf8(JSON.stringify({ v: 1, ...story.permit.entry })))).toThrow(
-      'ERR_ENTRY_NOT_CANONICAL',
-    );
+    expect(() =>
+      parseEntry(utf8(JSON.stringify(Object.fromEntries(Object.entries(story.permit.entry).reverse())))),
+    ).toThrow('ERR_ENTRY_NOT_CANONICAL');
   });
 
   it('4,096 bytes are the most', () => {
