@@ -18,6 +18,9 @@ const INNER_MAPS = ['properties', 'patternProperties'];
 const SAME_LISTS = ['anyOf', 'oneOf', 'allOf'];
 const DEFINITIONS = ['$defs', 'definitions'];
 
+/** One for all: making one costs tens of milliseconds, mostly for the meta-schema. */
+let compiler: Ajv2020 | undefined;
+
 /**
  * Returns a check of arguments; the validator is compiled at its first use, by generating code. `opaque` names
  * the top-level arguments whose insides stay as open as their author wrote them. Throws what Ajv throws for a
@@ -29,8 +32,12 @@ export function argumentCheck(
 ): ArgumentCheck & { compile(): void } {
   let validate: ReturnType<Ajv2020['compile']> | undefined;
   const compile = (): ReturnType<Ajv2020['compile']> => {
-    const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: false, logger: false });
-    return (validate ??= ajv.compile(closeObjects(schema, opaque)));
+    if (validate !== undefined) return validate;
+    compiler ??= new Ajv2020({ strict: false, validateFormats: false, addUsedSchema: false, logger: false });
+    const closedSchema = closeObjects(schema, opaque);
+    validate = compiler.compile(closedSchema);
+    compiler.removeSchema(closedSchema); // or the shared compiler would hold every schema it ever saw
+    return validate;
   };
   const check = (args: Json): string | undefined => {
     const compiled = validate ?? compile();

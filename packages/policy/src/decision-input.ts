@@ -148,7 +148,7 @@ export function exactInputs(
       depth: input.depth,
       actor: actorOf(input.chain.map(linkEntities)),
       door: doorValue(input.door),
-      now: { __extn: { fn: 'datetime', arg: now.toISOString() } },
+      now: nowValue(now),
     },
     links: input.chain.map(linkEntities),
     resources: built.resources.map(({ uid }) => uid),
@@ -200,6 +200,21 @@ export function actorOf(links: ExactInputs['links']): CedarValue {
   const { principal, entities } = links.at(-1)!;
   const groups = entities.filter(({ uid }) => uid.type !== principal.type).map(({ uid }) => uid.id);
   return { kind: principal.type === 'User' ? 'user' : 'agent', id: principal.id, groups: sortedSet(groups) };
+}
+
+/** Returns `context.now`, in UTC; Monday is 1. */
+function nowValue(now: Date): CedarValue {
+  return {
+    ms: now.getTime(),
+    weekday: now.getUTCDay() === 0 ? 7 : now.getUTCDay(),
+    hour: now.getUTCHours(),
+    minute: now.getUTCMinutes(),
+  };
+}
+
+/** Returns the milliseconds since the epoch that recorded inputs were decided at. */
+export function nowMsOf(inputs: ExactInputs): number {
+  return (inputs.context['now'] as { readonly ms: number }).ms;
 }
 
 /** Returns `context.door`. */

@@ -44,23 +44,30 @@ export interface Engine {
 }
 
 const POLICY_SLOTS = 512;
-const SCHEMA_SLOTS = 32;
+const SCHEMA_SLOTS = 256;
 
-/** Slots belong to the WebAssembly instance, which several engines of one thread may share. */
-const slotsOf = new WeakMap<CedarModule, { readonly policies: Slots; readonly schemas: Slots }>();
+/**
+ * Slots belong to the WebAssembly instance, which several engines of one thread may share, also through different
+ * module objects; the instance is known by its function. Two books over one instance would overwrite each other.
+ */
+const slotsOf = new WeakMap<
+  CedarModule['preparsePolicySet'],
+  { readonly policies: Slots; readonly schemas: Slots }
+>();
 
 /** Returns an engine over a Cedar module. Throws ERR_ENGINE when the module is not one. */
 export function createEngine(cedar: CedarModule): Engine {
   let version: string;
   try {
     version = `cedar/${cedar.getCedarVersion()}`;
+    if (typeof cedar.preparsePolicySet !== 'function') throw new TypeError('no preparsePolicySet');
   } catch (cause) {
     throw new PolicyError('ERR_ENGINE', 'the module given is not cedar-wasm', { cause });
   }
-  let slots = slotsOf.get(cedar);
+  let slots = slotsOf.get(cedar.preparsePolicySet);
   if (slots === undefined) {
     slots = { policies: new Slots('p', POLICY_SLOTS), schemas: new Slots('s', SCHEMA_SLOTS) };
-    slotsOf.set(cedar, slots);
+    slotsOf.set(cedar.preparsePolicySet, slots);
   }
   const { policies, schemas } = slots;
 

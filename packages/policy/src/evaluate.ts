@@ -2,10 +2,10 @@
  * Evaluation: the verdict over every link of the chain and every resource (RULES 12–17). All pairs must allow;
  * an error anywhere denies. Pure: same bundle, same inputs, same engine, same answer (P2).
  */
-import type { CedarValue } from './cedar.ts';
 import {
   exactInputs,
   missingEntity,
+  nowMsOf,
   requestAt,
   type DecisionInput,
   type ExactInputs,
@@ -126,7 +126,7 @@ function verdictOf(subject: Subject, set: PolicySet): Verdict {
   const failing = first.perPair.filter((pair) => pair.verdict === 'deny');
   // A pair denied for want of a permit is lifted by nobody.
   if (failing.some((pair) => pair.reasons.length === 0)) return first;
-  const holds = holdsOf(set, first.reasons, nowOf(subject.inputs));
+  const holds = holdsOf(set, first.reasons, nowMsOf(subject.inputs));
   if (holds === undefined) return first;
   // RULE 15: assume exactly the union of the approvals asked for, and see that it allows.
   const given = subject.inputs.context['approvals'] as readonly string[];
@@ -173,7 +173,7 @@ function decideAll(subject: Subject, set: PolicySet, inputs: ExactInputs): Verdi
 
 function askAll({ engine, loaded }: Subject, set: PolicySet, inputs: ExactInputs, from = 0): PairVerdict[] {
   const plan = loaded.actions.get(inputs.action)!;
-  const schema = { digest: loaded.schemaDigest, json: loaded.schema };
+  const schema = loaded.actionSchemas.get(plan.name)!;
   const pairs: PairVerdict[] = [];
   for (let link = from; link < inputs.links.length; link++) {
     for (let resource = 0; resource < inputs.resources.length; resource++) {
@@ -241,9 +241,4 @@ function isBound(part: string, bound: readonly string[]): boolean {
 
 function union(pairs: readonly PairVerdict[]): readonly string[] {
   return [...new Set(pairs.flatMap((pair) => pair.reasons))].sort();
-}
-
-function nowOf(inputs: ExactInputs): number {
-  const now = inputs.context['now'] as { readonly __extn: { readonly arg: CedarValue } };
-  return Date.parse(now.__extn.arg as string);
 }

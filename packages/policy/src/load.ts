@@ -16,10 +16,10 @@ import {
   type LimitSpec,
 } from './bundle.ts';
 import type { CedarSchemaJson } from './cedar.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, EngineSchema } from './engine.ts';
 import { PolicyError, problem, type Problem, type ProblemKind } from './errors.ts';
 import { readPolicies, validatePolicies, type Policy } from './policies.ts';
-import { cedarSchema } from './schema-mapping.ts';
+import { cedarSchema, schemaOfAction } from './schema-mapping.ts';
 import { policySet, type PolicySet } from './slices.ts';
 import { ASSURANCES, DEFAULT_TERMS, GRADES, parseDuration } from './terms.ts';
 
@@ -32,6 +32,8 @@ export interface LoadedBundle {
   /** base64url digest of the generated Cedar schema. */
   readonly schemaDigest: string;
   readonly actions: ReadonlyMap<string, ActionPlan>;
+  /** What the engine is given for each action: the part of the schema that it needs. */
+  readonly actionSchemas: ReadonlyMap<string, EngineSchema>;
   /** Policies in force. */
   readonly enforced: PolicySet;
   /** The same with the `@mode("shadow")` ones in force too; undefined when there are none. */
@@ -97,13 +99,20 @@ export function loadBundle(
     );
 
   const enforced = policies.filter((policy) => !policy.annotations.shadow);
+  const schemaDigest = digestOf('cedar-schema', schema as unknown as Json);
   const ages = [org?.maxAge, team.maxAge].flatMap((age) => (age === undefined ? [] : [parseDuration(age)!]));
   return {
     refs: [...(org === undefined ? [] : [bundleRef(org)]), bundleRef(team)],
     layers: { team, ...(org === undefined ? {} : { org }) },
     schema,
-    schemaDigest: digestOf('cedar-schema', schema as unknown as Json),
+    schemaDigest,
     actions,
+    actionSchemas: new Map(
+      [...actions.values()].map((plan) => [
+        plan.name,
+        { digest: `${schemaDigest}/${plan.name}`, json: schemaOfAction(schema, plan) },
+      ]),
+    ),
     enforced: policySet(enforced),
     ...(enforced.length === policies.length ? {} : { observed: policySet(policies) }),
     limits,

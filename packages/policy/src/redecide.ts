@@ -6,7 +6,14 @@
 import { canonicalize, type Json } from '@licet/evidence';
 import { bundleDigest, parseBundle, type Bundle, type BundleRef } from './bundle.ts';
 import { uidKey } from './cedar.ts';
-import { actorOf, doorValue, type Door, type ExactInputs, type MandateOnChain } from './decision-input.ts';
+import {
+  actorOf,
+  doorValue,
+  nowMsOf,
+  type Door,
+  type ExactInputs,
+  type MandateOnChain,
+} from './decision-input.ts';
 import { DECIDABLE_CODES, type DenyCode } from './deny-codes.ts';
 import type { Engine } from './engine.ts';
 import { evaluateExact, type Evaluation } from './evaluate.ts';
@@ -83,7 +90,7 @@ export function redecide(
     !same(decision.resources, resourceRefs(rebuiltResources(loaded, decision)))
   )
     differences.push('resources');
-  if (Math.abs(entry.at - Date.parse(nowText(inputs))) > MAX_DRIFT_MS) differences.push('context.now');
+  if (Math.abs(entry.at - nowMsOf(inputs)) > MAX_DRIFT_MS) differences.push('context.now');
   compare(entry, evaluateExact(engine, loaded, rebuilt, mandates), differences);
   return { same: differences.length === 0, differences };
 }
@@ -262,10 +269,6 @@ function compare(entry: DecidedEntry, evaluation: Evaluation, differences: strin
     ASSURANCES.indexOf(entry.assurance ?? 'logged') < ASSURANCES.indexOf(terms.assurance)
   )
     differences.push('assurance');
-}
-
-function nowText(inputs: ExactInputs): string {
-  return (inputs.context['now'] as { readonly __extn: { readonly arg: string } }).__extn.arg;
 }
 
 function same(a: unknown, b: unknown): boolean {

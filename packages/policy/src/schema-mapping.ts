@@ -72,6 +72,16 @@ export function cedarSchema(
   return { '': { entityTypes, actions: declared } } as unknown as CedarSchemaJson;
 }
 
+/**
+ * Returns the part of a schema that one action needs: itself and its groups. Every entity type stays. Cedar's
+ * cost grows with the actions in a schema, and a request is checked against its own action's alone.
+ */
+export function schemaOfAction(schema: CedarSchemaJson, plan: ActionPlan): CedarSchemaJson {
+  const { entityTypes, actions } = schema['']!;
+  const needed = [plan.name, ...plan.groups].map((name) => [name, actions[name]!] as const);
+  return { '': { entityTypes, actions: Object.fromEntries(needed) } };
+}
+
 /** All of the context but `input`, which each action has its own of. */
 function sharedContext(
   limits: Readonly<Record<string, LimitSpec>>,
@@ -100,7 +110,8 @@ function sharedContext(
       bound: setOf('String'),
       assurance: T('String'),
     }),
-    now: { type: 'Extension', name: 'datetime' } as CedarType,
+    // Whole numbers in UTC: a Cedar datetime costs as much as the rest of the context together.
+    now: record({ ms: T('Long'), weekday: T('Long'), hour: T('Long'), minute: T('Long') }),
   };
 }
 

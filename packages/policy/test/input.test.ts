@@ -10,18 +10,10 @@ import { cedarRecord } from '../src/json-mapping.ts';
 import { cedar } from './support.ts';
 
 function plan(properties: Record<string, JsonSchema>, more: Partial<ActionSpec> = {}) {
-  return planAction(
-    's/t',
-    {
-      schema: { type: 'object', properties, ...(more.schema ?? {}) },
-      resources: {},
-      ...more,
-      ...(more.schema ? { schema: { type: 'object', properties, ...more.schema } } : {}),
-    },
-    (fault) => {
-      throw new Error(fault);
-    },
-  );
+  const spec = { resources: {}, ...more, schema: { type: 'object', properties, ...more.schema } };
+  return planAction('s/t', spec, (fault) => {
+    throw new Error(fault);
+  });
 }
 const build = (properties: Record<string, JsonSchema>, args: Json, more: Partial<ActionSpec> = {}) => {
   const built = buildInput(plan(properties, more), args);

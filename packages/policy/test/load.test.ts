@@ -49,7 +49,7 @@ describe('rule 14: a bundle is refused for', () => {
     ],
   };
   for (const [title, [text, kind]] of Object.entries(cases))
-    it(title, () => expect(problemsOf(() => load(text))).toContain(kind));
+    it(`${title}`, () => expect(problemsOf(() => load(text))).toContain(kind));
 
   it('one id twice, also across files', () => {
     const text = '@id("a") forbid (principal, action, resource);';
@@ -146,9 +146,10 @@ describe('rule 15: context.approvals is read', () => {
       '@id("h") permit (principal, action in Action::"files", resource) unless { context.approvals.contains("x") };',
   };
   for (const [title, text] of Object.entries(strays))
-    it(title, () =>
-      expect(problemsOf(() => load(text)).some((kind) => kind === 'approvals' || kind === 'hold')).toBe(true),
-    );
+    it(`${title}`, () =>
+      expect(problemsOf(() => load(text)).some((kind) => kind === 'approvals' || kind === 'hold')).toBe(
+        true,
+      ));
 
   it('and @hold is refused on a permit, without its clause, malformed, or with two quorums for one group', () => {
     expect(
