@@ -34,6 +34,7 @@ import {
   type RecordedDecision,
   type SignedBundle,
 } from '@licet/policy';
+import { isOpenHold } from './core/approvals.ts';
 import type { BootCommand, Caller, Command, DecideCommand, Door, Effect, Reply } from './core/commands.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
@@ -598,7 +599,7 @@ class ControlPlane implements Plane {
     const waiting = snapshot.get('hold', recognised)?.exec;
     if (waiting !== undefined) await snapshot.load([{ kind: 'execution', id: waiting }]);
     const candidate = waiting === undefined ? undefined : snapshot.get('execution', waiting);
-    const held = candidate?.state === 'held' || candidate?.state === 'approved' ? candidate : undefined;
+    const held = candidate !== undefined && isOpenHold(candidate, nowMs) ? candidate : undefined;
     const exec = held?.exec ?? fresh;
     const question: Question = {
       action: request.action,
@@ -625,6 +626,7 @@ class ControlPlane implements Plane {
     const command: DecideCommand = {
       kind: 'decide',
       exec: fresh,
+      ...(held === undefined ? {} : { continues: held.exec }),
       caller,
       chain: chain.links,
       run: chain.run,

@@ -26,7 +26,7 @@ import {
   type Evaluation,
   type LoadedBundle,
 } from '@licet/policy';
-import { approvedGroups, standing } from './core/approvals.ts';
+import { approvedGroups, sameBundles, standing } from './core/approvals.ts';
 import type { Caller, ConsequenceRule, Door, Reservation, Verdict } from './core/commands.ts';
 import type {
   ExecutionRow,
@@ -232,8 +232,11 @@ export async function judge(
     }),
   );
   const own = new Map((execution?.reserved ?? []).map((meter) => [meter.name, meter.amount]));
-  const counted = execution?.hold === undefined ? [] : standing(snapshot, execution, nowMs);
-  const groups = execution?.hold === undefined ? [] : approvedGroups(snapshot, execution, nowMs);
+  // RULE 22: what people approved under other bundles was another question.
+  const approvable =
+    execution?.hold !== undefined && sameBundles(execution.bundles, loaded.refs) ? execution : undefined;
+  const counted = approvable === undefined ? [] : standing(snapshot, approvable, nowMs);
+  const groups = approvable === undefined ? [] : approvedGroups(snapshot, approvable, nowMs);
   const input: DecisionInput = {
     action: question.action,
     args: question.args,

@@ -39,6 +39,8 @@ const record = s.object(
   { arguments: part, resources: part, inputs: part, renewals: s.list(note, 100_000) },
   {
     result: part,
+    /** Exact inputs of earlier decisions about the same execution: a hold, before the permit that approvals lifted. */
+    earlier: s.list(part, 64),
     /** WebAuthn assertions behind `approval` entries, found by their digest. */
     assertions: s.list(assertionShape, 64),
     /** What opens the `evidence` of `attestation` entries, by leaf. */

@@ -1,5 +1,6 @@
 // Approvals at the moment they are spent: role, revocation, separation of duties and expiry are looked at again in the
 // commit that starts, not only when the approver pressed the button (RULE 22).
+import type { BundleRef } from '@licet/evidence';
 import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
 
 /** The group of the built-in rule that some operator actions need a second person (RULE 34). */
@@ -23,13 +24,22 @@ export const standing = (rows: RowReader, execution: ExecutionRow, nowMs: number
       one.verdict === 'approve' && one.expiresAtMs > nowMs && mayApprove(rows, execution, one.by, one.group),
   );
 
-/** Groups of the hold whose quorum is met: what `context.approvals` holds (RULE 15). */
+/** Groups of the hold, and of those before it, whose quorum is met: what `context.approvals` holds (RULE 15). */
 export function approvedGroups(rows: RowReader, execution: ExecutionRow, nowMs: number): readonly string[] {
   const valid = standing(rows, execution, nowMs);
-  return (execution.hold?.groups ?? [])
+  return [...(execution.hold?.groups ?? []), ...(execution.hold?.earlier ?? [])]
     .filter(
       ({ group, need }) =>
         new Set(valid.filter((one) => one.group === group).map((one) => one.by)).size >= need,
     )
     .map(({ group }) => group);
 }
+
+/** True while a caller may come back for it (RULE 23). Prepare and Apply ask the same question. */
+export const isOpenHold = (row: ExecutionRow, nowMs: number): boolean =>
+  row.state === 'approved' || (row.state === 'held' && row.hold !== undefined && nowMs < row.hold.untilMs);
+
+/** True when the same bundles decided: what was approved under others is another question (RULE 22). */
+export const sameBundles = (a: readonly BundleRef[], b: readonly BundleRef[]): boolean =>
+  a.length === b.length &&
+  a.every(({ layer, digest }) => b.some((other) => other.layer === layer && other.digest === digest));

@@ -77,8 +77,10 @@ export interface Verdict {
 /** Decide one execution; with `start` also start it in the same commit. */
 export interface DecideCommand {
   readonly kind: 'decide';
-  /** New id; ignored when the recognition names an execution that is held or approved. */
+  /** New id; ignored when `continues` names an execution that is held or approved. */
   readonly exec: string;
+  /** The held or approved execution that the caller has come back for, as Prepare found it (RULE 23). */
+  readonly continues?: string;
   readonly caller: Caller;
   readonly chain: readonly ChainLink[];
   readonly run: string;

@@ -1,7 +1,7 @@
 // Decide: the verdict becomes an entry. A permit is appended only when everything that the evaluation rested on still
 // holds under the fence (RULE 4); whatever does not is a refusal.
 import { EvidenceError, type Meter } from '@licet/evidence';
-import { approvedGroups, standing } from './approvals.ts';
+import { approvedGroups, isOpenHold, sameBundles, standing } from './approvals.ts';
 import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts';
 import { consequence } from './consequence.ts';
 import { Draft, type Appended, type Fields } from './draft.ts';
@@ -20,11 +20,13 @@ export const MAX_UNSPENT_PERMITS = 1_024;
 export const MAX_LEASE_MS = 43_200_000;
 
 /** Applies a `decide` command. */
-export function decide(draft: Draft, command: DecideCommand): Transition {
+export function decide(draft: Draft, command: DecideCommand): Transition | 'stale' {
   const seen = seenBefore(draft, command.idem, command.request);
   if (seen !== undefined) return draft.reply(seen);
 
   const before = continued(draft, command);
+  // The evaluation counted the approvals of one execution, and the record is named after it: no other will do.
+  if (before?.exec !== command.continues) return 'stale';
   const exec = before?.exec ?? command.exec;
   const claim = { ...command, exec };
   const objected =
@@ -50,7 +52,10 @@ export function decide(draft: Draft, command: DecideCommand): Transition {
     return refuse(draft, command, exec, { code: 'approval_expired' });
   const used = before === undefined ? [] : standing(draft, before, draft.nowMs);
   const groups = before === undefined ? [] : approvedGroups(draft, before, draft.nowMs);
-  const counted = command.approvals.every((leaf) => used.some((one) => one.leaf === leaf));
+  const counted =
+    before !== undefined &&
+    sameBundles(before.bundles, command.bundles) &&
+    command.approvals.every((leaf) => used.some((one) => one.leaf === leaf));
   const quorum = (before?.hold?.groups ?? []).every(({ group }) => groups.includes(group));
   if (before !== undefined && command.approvals.length > 0 && !(counted && quorum)) {
     return refuse(draft, command, exec, { code: 'approval_expired' });
@@ -119,8 +124,7 @@ function continued(draft: Draft, command: DecideCommand): ExecutionRow | undefin
   if (row?.hold === undefined || row.jkt !== command.caller.jkt) return undefined;
   // A root that comes back has no run yet; below a root, only the same run may lift its own hold.
   const sameRun = command.parent === undefined ? row.parent === undefined : row.run === command.run;
-  const open = row.state === 'approved' || (row.state === 'held' && draft.nowMs < row.hold.untilMs);
-  return open && sameRun ? row : undefined;
+  return isOpenHold(row, draft.nowMs) && sameRun ? row : undefined;
 }
 
 /** The bundles that decided must be the ones in force, and there must be one (RULE 4, 20). */
@@ -201,12 +205,7 @@ function hold(
       : parent.start.atMs + parent.permit.maxMs;
   const holds = command.verdict.holds.map((one) => ({ ...one, untilMs: Math.min(one.untilMs, parentEnds) }));
   const { reasons, code = 'policy' } = command.verdict;
-  const asked = before?.hold?.groups ?? [];
-  const unchanged =
-    before?.state === 'held' &&
-    asked.length === holds.length &&
-    asked.every(({ group, need }) => holds.some((one) => one.group === group && one.need === need));
-  if (unchanged && before.hold !== undefined) {
+  if (before?.hold !== undefined && unchanged(draft, command, before)) {
     // RULE 23: asking again about a hold that has not changed appends nothing.
     const same = before.hold.groups.map(({ group, need, until }) => ({ group, need, untilMs: until }));
     return draft.reply({
@@ -224,6 +223,7 @@ function hold(
       ...subject(draft, command, exec),
       verdict: 'hold',
       code,
+      ...(command.verdict.failedLink === undefined ? {} : { failedLink: command.verdict.failedLink }),
       holds: holds.map(({ group, need, untilMs }) => ({ group, need, until: untilMs })),
       ...(before?.hold === undefined ? {} : { prior: before.hold.leaf }),
     },
@@ -231,6 +231,21 @@ function hold(
   );
   observeShadow(draft, command, leaf, exec);
   return draft.reply({ kind: 'refused', exec, code, verdict: 'hold', reasons, holds });
+}
+
+/** True when what is still asked for is what the hold asks for, less the groups that have approved meanwhile. */
+function unchanged(draft: Draft, command: DecideCommand, before: ExecutionRow): boolean {
+  const asked = before.hold?.groups ?? [];
+  const met = approvedGroups(draft, before, draft.nowMs);
+  const { holds } = command.verdict;
+  const wanted = (group: string, need: number): boolean =>
+    holds.some((one) => one.group === group && one.need === need);
+  return (
+    before.state === 'held' &&
+    sameBundles(before.bundles, command.bundles) &&
+    asked.every(({ group, need }) => wanted(group, need) || met.includes(group)) &&
+    holds.every(({ group }) => asked.some((one) => one.group === group))
+  );
 }
 
 function permit(

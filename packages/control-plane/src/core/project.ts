@@ -8,6 +8,7 @@ import {
   type EntryOf,
   type RefusalEntry,
 } from '@licet/evidence';
+import { sameBundles } from './approvals.ts';
 import { containmentOf } from './containment.ts';
 import { reserve, settle } from './meters.ts';
 import type { ExecutionRow, IdentityRow, RowKind, RowReader, RowValues, RunRow } from './rows.ts';
@@ -31,6 +32,8 @@ const REMEMBERED_DENIALS = 64;
 /** Keys remembered per run; a run in which more keys act bars the first ones and is contained as a whole anyway. */
 const REMEMBERED_KEYS = 256;
 const DAY_MS = 86_400_000;
+/** Refusals that end a hold (DESIGN §7). */
+const ENDS_HOLD: ReadonlySet<string> = new Set(['hold_expired', 'approval_expired', 'cancelled']);
 
 const put = <K extends RowKind>(kind: K, id: string, value: RowValues[K]): Put<K> => ({ kind, id, value });
 
@@ -193,7 +196,7 @@ function permit(
   };
   return [
     put('execution', entry.exec, row),
-    ...joined(rows, row, before === undefined, 1),
+    ...joined(rows, row, before === undefined, entry.at),
     ...idem(entry.idem, entry.exec, leaf, detail),
     unspent(rows, row, 1),
     ...reserve(rows, entry.meters).map((meter) => put('meter', meter.name, meter)),
@@ -211,8 +214,8 @@ function refusal(
   const before = rows.get('execution', entry.exec);
   const remembered = entry.idem === undefined ? [] : idem(entry.idem, entry.exec, leaf, detail);
   if (before !== undefined && entry.of !== undefined) {
-    // About something that exists: a lapsed hold ends it, a refused redemption or renewal moves nothing by itself.
-    const ends = before.state === 'held' || before.state === 'approved';
+    // About something that exists: a lapsed or cancelled hold ends it, any other refusal moves nothing by itself.
+    const ends = (before.state === 'held' || before.state === 'approved') && ENDS_HOLD.has(entry.code);
     const { dueAtMs: _, ...rest } = before;
     const entries = withEntry(before, index);
     const row: ExecutionRow = ends
@@ -250,8 +253,8 @@ function refusal(
     ...(detail?.recognition === undefined ? {} : { recognition: detail.recognition }),
     ...(held
       ? {
-          hold: { leaf, index, groups: holds, untilMs },
-          approvals: before?.approvals ?? [],
+          hold: { leaf, index, groups: holds, untilMs, ...earlierHolds(before, holds, entry) },
+          approvals: continues(before, entry) ? (before?.approvals ?? []) : [],
           dueAtMs: untilMs,
         }
       : {}),
@@ -260,8 +263,27 @@ function refusal(
   const puts: Put[] = [put('execution', entry.exec, row), ...remembered];
   if (held && detail?.recognition !== undefined)
     puts.push(put('hold', detail.recognition, { exec: entry.exec }));
-  puts.push(...(held ? joined(rows, row, before === undefined, 0) : denied(rows, row, entry.at)));
+  puts.push(...(held ? joined(rows, row, before === undefined, undefined) : denied(rows, row, entry.at)));
   return puts;
+}
+
+/** RULE 22: approvals carry over to a further hold only while the same bundles decide. */
+const continues = (before: ExecutionRow | undefined, entry: RefusalEntry): boolean =>
+  before?.hold !== undefined && sameBundles(before.bundles, entry.bundles ?? []);
+
+type Groups = NonNullable<ExecutionRow['hold']>['groups'];
+
+/** Groups asked for before and not asked again: their approvals still count towards the permit. */
+function earlierHolds(
+  before: ExecutionRow | undefined,
+  holds: Groups,
+  entry: RefusalEntry,
+): { readonly earlier?: Groups } {
+  if (!continues(before, entry)) return {};
+  const earlier = [...before!.hold!.groups, ...(before!.hold!.earlier ?? [])].filter(
+    ({ group }) => !holds.some((one) => one.group === group),
+  );
+  return earlier.length === 0 ? {} : { earlier };
 }
 
 function start(rows: RowReader, entry: EntryOf<'start'>, leaf: string, index: number): readonly Put[] {
@@ -420,7 +442,12 @@ const runOf = (rows: RowReader, row: ExecutionRow): RunRow =>
   };
 
 /** A permit or a hold joined the run; a permit also opens it, and a root counts against its grant (RULE 18). */
-function joined(rows: RowReader, row: ExecutionRow, isNew: boolean, opens: 0 | 1): readonly Put[] {
+function joined(
+  rows: RowReader,
+  row: ExecutionRow,
+  isNew: boolean,
+  openedAtMs: number | undefined,
+): readonly Put[] {
   const run = runOf(rows, row);
   const keys =
     run.keys.includes(row.jkt) || run.keys.length >= REMEMBERED_KEYS ? run.keys : [...run.keys, row.jkt];
@@ -429,12 +456,13 @@ function joined(rows: RowReader, row: ExecutionRow, isNew: boolean, opens: 0 | 1
       ...run,
       keys,
       executions: run.executions + (isNew ? 1 : 0),
-      open: run.open + opens,
+      open: run.open + (openedAtMs === undefined ? 0 : 1),
     }),
   ];
-  const root = row.parent === undefined && opens === 1 ? row.chain.at(-1)?.id : undefined;
-  if (root !== undefined) {
-    const day = Math.floor(row.atMs / DAY_MS);
+  const root = row.parent === undefined ? row.chain.at(-1)?.id : undefined;
+  if (root !== undefined && openedAtMs !== undefined) {
+    // The day of the permit, not of the asking: a hold may have been asked for yesterday.
+    const day = Math.floor(openedAtMs / DAY_MS);
     const roots = rows.get('roots', root);
     const today = roots?.day === day ? roots.today : 0;
     puts.push(put('roots', root, { day, today: today + 1, open: (roots?.open ?? 0) + 1 }));

@@ -129,6 +129,8 @@ export interface ExecutionRow {
     readonly index: number;
     readonly groups: readonly { readonly group: string; readonly need: number; readonly until: number }[];
     readonly untilMs: number;
+    /** Groups that earlier holds of this execution asked for: their approvals still count (finance, then legal). */
+    readonly earlier?: readonly { readonly group: string; readonly need: number; readonly until: number }[];
   };
   readonly approvals?: readonly ApprovalRow[];
   readonly permit?: {

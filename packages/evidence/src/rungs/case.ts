@@ -2,6 +2,7 @@
  * The case before the verifier: one evidence file, read as far as it can be, with the trust it is held against.
  * Each rung is a function of a case; none of them throws for what the file says.
  */
+import { verifyCommitment } from '../commitments.ts';
 import { base64url, fromUtf8, unbase64, utf8 } from '../bytes.ts';
 import { parseCheckpoint } from '../checkpoint.ts';
 import type { Crypto } from '../crypto.ts';
@@ -176,6 +177,24 @@ export function byLeaf<T extends EntryType>(c: Case, id: string, type: T): Place
 /** Returns the record of an execution; own members only, whatever the id is called. */
 export function recordOf(c: Case, exec: string | undefined): ExecutionRecord | undefined {
   return exec !== undefined && Object.hasOwn(c.file.executions, exec) ? c.file.executions[exec] : undefined;
+}
+
+/**
+ * Returns the record with the inputs of this decision: an execution that was held and then permitted was decided more
+ * than once, each time on other facts. Without a part that opens the commitment, the last one stands and will not open.
+ */
+export function recordOfDecision(
+  c: Case,
+  entry: { readonly exec?: string | undefined; readonly inputs?: string | undefined },
+): ExecutionRecord | undefined {
+  const record = recordOf(c, entry.exec);
+  const { inputs } = entry;
+  if (record?.earlier === undefined || inputs === undefined) return record;
+  const own = [record.inputs, ...record.earlier].find(
+    ({ disclosed, withheld }) =>
+      attempt(() => verifyCommitment('input', inputs, disclosed, withheld)) !== undefined,
+  );
+  return own === undefined ? record : { ...record, inputs: own };
 }
 
 /** Returns whether the file holds every index of [from, to). */

@@ -16,7 +16,7 @@ import {
   keysOf,
   messageOf,
   ofType,
-  recordOf,
+  recordOfDecision,
   sum,
   type Case,
   type Finding,
@@ -53,7 +53,7 @@ export async function redecisionRung(c: Case): Promise<Finding> {
   const items: RungItem[] = [];
   for (const { index, entry } of decisions(c)) {
     if (entry.inputs === undefined) continue;
-    const execution = recordOf(c, entry.exec);
+    const execution = recordOfDecision(c, entry);
     if (execution === undefined) {
       items.push({ status: 'not checked', what: `decision ${index}: ${withheldOrErased(c, entry.exec)}` });
       continue;
@@ -89,7 +89,7 @@ async function redecideOne(c: Case, index: number, entry: PermitEntry | RefusalE
   try {
     const result = await c.redecide!({
       entry,
-      execution: recordOf(c, entry.exec)!,
+      execution: recordOfDecision(c, entry)!,
       bundles: c.file.bundles as unknown as readonly Json[],
     });
     // Closed: an engine that answers anything else has not agreed.

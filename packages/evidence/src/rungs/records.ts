@@ -10,6 +10,7 @@ import {
   messageOf,
   ofType,
   recordOf,
+  recordOfDecision,
   sum,
   type Case,
   type Finding,
@@ -25,7 +26,7 @@ export function argumentsRung(c: Case): Finding {
   for (const { index, entry } of [...ofType(c, 'permit'), ...ofType(c, 'refusal')]) {
     if (entry.exec === undefined) continue;
     decided.add(entry.exec);
-    const record = recordOf(c, entry.exec);
+    const record = recordOfDecision(c, entry);
     if (record === undefined) {
       if (entry.args !== undefined)
         items.push({ status: 'not checked', what: `decision ${index}: ${withheldOrErased(c, entry.exec)}` });
