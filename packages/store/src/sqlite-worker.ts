@@ -1,6 +1,7 @@
 /**
  * The writer's thread: opens the store and answers requests, one at a time, in the order they come. What it cannot
- * do it says; a thread that dies unexpectedly is noticed by the other side.
+ * do it says; a thread that dies unexpectedly is noticed by the other side, which also closes the port between them:
+ * a message sent just before closing can be lost.
  */
 import { workerData } from 'node:worker_threads';
 import { EvidenceError } from '@licet/evidence';
@@ -86,11 +87,11 @@ try {
           trouble: writer.trouble(),
         } satisfies Response);
       }
-      if (name === 'close') port.close();
     });
   });
   port.postMessage({ id: 0, ok: true, back: writer.opened, trouble: writer.trouble() } satisfies Response);
 } catch (error) {
+  // Listening keeps the thread alive until the other side has read why, and closes the port.
+  port.on('message', () => undefined);
   port.postMessage({ id: 0, ok: false, error: wordsOf(error), trouble: undefined } satisfies Response);
-  port.close();
 }

@@ -7,7 +7,6 @@
  * new files and computed its root there (RULE 37).
  */
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { emptyFrontier, emptyRoot, equalBytes, serializeFrontier, TILE_WIDTH } from '@licet/evidence';
 import {
@@ -24,6 +23,7 @@ import { checkTree } from './check.ts';
 import { checkedBy } from './sqlite-checked.ts';
 import { syncPath, type DataFolder } from './data-folder.ts';
 import { planBatch, proofFromSeen, type BatchCommand, type BatchPlan } from './engine.ts';
+import { systemRandom } from './entropy.ts';
 import { messageOf, StoreError } from './errors.ts';
 import type { FaultPoint } from './faults.ts';
 import { createKeysFile, type KeysFile, type StoredSession } from './keys-file.ts';
@@ -91,6 +91,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   /** Set when another writer was found: then there is no recovering. */
   let fenced = false;
   let batches = 0;
+  const random = systemRandom();
   const space = openSpace(folder.path, folder.reserveFile, options.reserveBytes);
   const signer: CheckpointSigner = guardSigner(
     checkpointSigner(options.log),
@@ -159,6 +160,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     let step: 'before' | 'commit' | 'after' = 'before';
     try {
       db.exec('BEGIN IMMEDIATE');
+      requireFence();
       plan = planBatch(
         commands,
         rows,
@@ -167,7 +169,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
           machine,
           lease,
           clock: { nowMs: () => Date.now() },
-          random: { bytes: (length) => randomBytes(length) },
+          random,
           hasRecord: (id) => reader.record(id) !== undefined,
         },
       );
@@ -220,7 +222,6 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   }
 
   function writeEntries(plan: BatchPlan): void {
-    const { db } = files;
     const base = log.size;
     const insert = statement('INSERT INTO entry (idx, bytes, leaf, transition, exec) VALUES (?, ?, ?, ?, ?)');
     const insertRecord = statement('INSERT INTO record (id, body) VALUES (?, ?)');
@@ -246,23 +247,31 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       if (level > 0 || width === TILE_WIDTH) putTile.run(level, index, hashes);
     }
     if (plan.entries.length > 0) {
-      db.prepare('INSERT INTO head (size, root) VALUES (?, ?)').run(
+      statement('INSERT INTO head (size, root) VALUES (?, ?)').run(
         plan.appended.state.size,
         plan.appended.state.root,
       );
     }
   }
 
-  /** The fence: whoever finds another size, root or transition than it left is not the only writer. */
+  /** The fence: whoever finds another state than it left is not the only writer. Commands then see foreign rows. */
+  function requireFence(): void {
+    const found = statement('SELECT 1 FROM state WHERE size = ? AND root = ? AND transition = ?');
+    if (found.get(log.size, log.root, transition) === undefined) throw foreignWriter();
+  }
+
+  function foreignWriter(): StoreError {
+    fenced = true;
+    return new StoreError('ERR_STORE_CORRUPT', 'another process wrote to this store');
+  }
+
+  /** The same, together with the write. */
   function compareAndSet(plan: BatchPlan): void {
     const { size, root, frontier } = plan.appended.state;
     const { changes } = statement(
       'UPDATE state SET size = ?, root = ?, frontier = ?, transition = ? WHERE size = ? AND root = ? AND transition = ?',
     ).run(size, root, serializeFrontier(frontier), plan.transition, log.size, log.root, transition);
-    if (Number(changes) !== 1) {
-      fenced = true;
-      throw new StoreError('ERR_STORE_CORRUPT', 'another process wrote to this store');
-    }
+    if (Number(changes) !== 1) throw foreignWriter();
   }
 
   function replyTo(plan: BatchPlan, answers: BatchPlan['answers']): BatchReply {

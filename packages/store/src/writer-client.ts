@@ -42,7 +42,6 @@ export async function startWriter(options: Omit<WorkerOptions, 'port'>): Promise
   const pending = new Map<number, Pending>();
   let trouble: Trouble | undefined;
   let death: string | undefined;
-  let closing = false;
   let next = 0;
 
   const die = (why: string): void => {
@@ -53,7 +52,7 @@ export async function startWriter(options: Omit<WorkerOptions, 'port'>): Promise
   };
   const ended = new Promise<void>((resolve) => {
     worker.once('exit', () => {
-      if (!closing) die('the writer thread ended');
+      die('the writer thread ended');
       port1.close();
       resolve();
     });
@@ -79,8 +78,10 @@ export async function startWriter(options: Omit<WorkerOptions, 'port'>): Promise
     return answer;
   };
   const close = async (): Promise<void> => {
-    closing = true;
-    if (death === undefined) await ask('close', undefined);
+    // A thread that is dead already has nothing to close.
+    if (death === undefined) await ask('close', undefined).catch(() => undefined);
+    // Nothing else keeps the thread alive.
+    port1.close();
     await ended;
   };
 
@@ -88,8 +89,10 @@ export async function startWriter(options: Omit<WorkerOptions, 'port'>): Promise
   try {
     opened = await expect(0, 'recover');
   } catch (error) {
-    closing = true;
+    const died = death !== undefined;
+    port1.close();
     await ended;
+    if (died) throw new StoreError('ERR_STORE_OPEN', messageOf(error), { cause: error });
     throw error;
   }
   return {
