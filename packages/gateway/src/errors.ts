@@ -44,6 +44,22 @@ export const GATEWAY_ERRORS = {
     meaning: 'Processes of the execution were still alive after they had been killed for 5 s.',
     next: 'Look at the process ids in `pids` by hand; treat the execution as in doubt.',
   },
+  ERR_MCP_LINE: {
+    meaning: 'A line of the client or the tool server is longer than 16 MiB, or not UTF-8.',
+    next: 'Pass large values by reference; check that the server writes only JSON to its standard output.',
+  },
+  ERR_MCP_SERVER: {
+    meaning: 'The tool server cannot be started, or ended while it was needed.',
+    next: 'Run its command by hand and read what it says on standard error.',
+  },
+  ERR_MCP_PINS: {
+    meaning: 'The pin file is broken, of another server, or cannot be written.',
+    next: 'Look at the file; remove it only to pin all tools anew after a review.',
+  },
+  ERR_MCP_CONFIG: {
+    meaning: 'A client configuration cannot be read, changed or restored.',
+    next: 'Look at the file named in the message; nothing was changed.',
+  },
 } as const satisfies Record<string, { readonly meaning: string; readonly next: string }>;
 
 /** The closed union of this package's error codes. */

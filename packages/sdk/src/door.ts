@@ -272,12 +272,12 @@ class Opening {
     }
     const lease = openLease({ door: this.#door, start, instance: this.#instance, sentAt: this.#sentAt });
     const execution = new Running(this.#door, this.#request, believed, start, this.#instance, lease);
-    if (this.#request.signal?.aborted === true) execution.halt('cancelled');
+    if (this.#request.signal?.aborted === true) execution.halt(reasonOf(this.#request.signal));
     if (!execution.isLive()) {
       // The go came too late to be used.
       void execution.report({ status: 'halted', reason: execution.haltReason ?? 'lease_ended' });
       throw new Denied(this.#request.action, {
-        code: execution.haltReason === 'cancelled' ? 'cancelled' : 'plane_unreachable',
+        code: this.#request.signal?.aborted === true ? 'cancelled' : 'plane_unreachable',
         reason: 'The go came too late to be used; nothing ran.',
         next: 'Try again.',
         executionId: execution.executionId,
@@ -384,7 +384,8 @@ class Running implements OpenedExecution {
     this.#door = door;
     this.#instance = instance;
     this.#lease = lease;
-    const cancel = (): void => lease.halt('cancelled');
+    // The end of what is around it has a reason of its own; a caller's plain abort is a cancellation.
+    const cancel = (): void => lease.halt(reasonOf(request.signal));
     request.signal?.addEventListener('abort', cancel, { once: true });
     this.#unlisten = () => request.signal?.removeEventListener('abort', cancel);
   }
@@ -473,6 +474,11 @@ async function unwrapped(relink: Promise<void>): Promise<void> {
     if (cause instanceof SdkError) throw unverifiable('licet/log', cause);
     throw cause;
   }
+}
+
+function reasonOf(signal: AbortSignal | undefined): HaltReason {
+  const reason: unknown = signal?.reason;
+  return typeof reason === 'string' && /^[a-z][a-z0-9_]{0,47}$/.test(reason) ? reason : 'cancelled';
 }
 
 function either(a: AbortSignal, b: AbortSignal | undefined): AbortSignal {
