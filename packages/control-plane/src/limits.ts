@@ -21,33 +21,62 @@ export interface LimitScope {
   readonly user: string;
 }
 
-/** The reservations of one request, or the code of a denial. */
-export function reservationsOf(
-  loaded: LoadedBundle,
-  plan: ActionPlan,
-  args: Arguments,
-  scope: LimitScope,
-  nowMs: number,
-): readonly Reservation[] | InputDenial {
-  const costs = meterCosts(plan, loaded.limits, args);
-  if ('deny' in costs) return costs;
-  return costs.flatMap(({ limit: name, amount, currency }) => {
-    const limit = loaded.limits[name]!;
+/** One counter that a request could use: a limit, whom it counts, and the window it is in. */
+export interface Counter {
+  readonly name: string;
+  /** Row id. */
+  readonly meter: string;
+  readonly max: string;
+  readonly open: boolean;
+  readonly settles: boolean;
+  readonly resetsAtMs?: number;
+}
+
+/** The counters of every limit as they stand for this request; depth is no counter. */
+export function countersOf(loaded: LoadedBundle, scope: LimitScope, nowMs: number): readonly Counter[] {
+  return Object.entries(loaded.limits).flatMap(([name, limit]) => {
     if (limit.kind === 'depth') return [];
     const windowMs = limit.window === undefined ? undefined : parseDuration(limit.window);
     const startMs = windowMs === undefined ? 0 : Math.floor(nowMs / windowMs) * windowMs;
     const open = limit.kind === 'concurrency';
     const settles = limit.settleLower === true;
+    const meter = meterId(name, scopeId(limit.per, scope), open ? 'open' : { startMs, settles });
     return [
       {
-        meter: meterId(name, scopeId(limit.per, scope), open ? 'open' : { startMs, settles }),
+        name,
+        meter,
+        max: String(limit.max),
+        open,
+        settles,
+        ...(windowMs === undefined ? {} : { resetsAtMs: startMs + windowMs }),
+      },
+    ];
+  });
+}
+
+/** The reservations of one request, or the code of a denial. */
+export function reservationsOf(
+  loaded: LoadedBundle,
+  plan: ActionPlan,
+  args: Arguments,
+  counters: readonly Counter[],
+): readonly Reservation[] | InputDenial {
+  const costs = meterCosts(plan, loaded.limits, args);
+  if ('deny' in costs) return costs;
+  return costs.flatMap(({ limit, amount, currency }) => {
+    const counter = counters.find(({ name }) => name === limit);
+    if (counter === undefined) return [];
+    const { name, meter, max, open, settles, resetsAtMs } = counter;
+    return [
+      {
+        meter,
         name,
         amount,
-        max: String(limit.max),
+        max,
         ...(currency === undefined ? {} : { currency }),
         kind: open ? ('open' as const) : ('window' as const),
         settles,
-        ...(windowMs === undefined ? {} : { resetsAtMs: startMs + windowMs }),
+        ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
       },
     ];
   });
@@ -60,15 +89,18 @@ export const tooDeep = (loaded: LoadedBundle, plan: ActionPlan, depth: number): 
     return limit?.kind === 'depth' && depth > limit.max;
   });
 
-/** What policies see of the counters: a snapshot, never the enforcement (RULE 4). `own` is left out (RULE 24). */
+/**
+ * What policies see of the counters, of every declared limit: a snapshot, never the enforcement (RULE 4). What the
+ * execution itself has reserved is left out (RULE 24).
+ */
 export function meterFacts(
   loaded: LoadedBundle,
-  reservations: readonly Reservation[],
+  counters: readonly Counter[],
   rows: ReadonlyMap<string, MeterRow>,
   own: ReadonlyMap<string, string>,
 ): Readonly<Record<string, MeterFact>> {
   const facts: Record<string, MeterFact> = {};
-  for (const { meter, name, max } of reservations) {
+  for (const { meter, name, max } of counters) {
     const row = rows.get(meter);
     const used =
       row === undefined ? '0' : subtractDecimal(addDecimal(row.reserved, row.spent), own.get(meter) ?? '0');

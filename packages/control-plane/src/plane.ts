@@ -38,7 +38,7 @@ import { isOpenHold } from './core/approvals.ts';
 import type { BootCommand, Caller, Command, DecideCommand, Door, Effect, Reply } from './core/commands.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
-import type { ExecutionRow, IdentityRow, PolicyRow } from './core/rows.ts';
+import type { ExecutionRow, IdemRow, IdentityRow, PolicyRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered, DecideRequest, Plane } from './face.ts';
@@ -152,7 +152,7 @@ class ControlPlane implements Plane {
       door: { grade: request.door.grade, confine: request.door.confine, bound },
     });
     const idem = idemDigest(caller.jkt, request.idempotencyKey);
-    return this.#attempt(idem, request.instance, async () =>
+    return this.#attempt({ idem, digest }, request.instance, async () =>
       this.#decideOnce(caller, request, { digest, idem, bound }),
     );
   }
@@ -191,6 +191,7 @@ class ControlPlane implements Plane {
     const at = await this.#store.log.find(unbase64url(leaf));
     if (at === undefined || at !== index) return conflict('unknown_permit', exec);
     return this.#onExecution(exec, async (row, snapshot) => {
+      const judgedAtMs = this.#options.clock.nowMs();
       const judged = await this.#judgeAgain(row, caller, snapshot);
       const command: Command = {
         kind: 'redeem',
@@ -202,7 +203,7 @@ class ControlPlane implements Plane {
         verdict: judged.verdict,
         consequences: consequencesOf(this.#loaded),
       };
-      const result = await this.#try(command, snapshot, body.seen);
+      const result = await this.#try(command, snapshot, body.seen, 'normal', undefined, judgedAtMs);
       if (result === 'stale' || result.reply.kind !== 'decided')
         return result === 'stale' ? 'stale' : answered(result);
       const now = await this.execution(exec);
@@ -217,6 +218,7 @@ class ControlPlane implements Plane {
 
   async renew(caller: Caller, exec: string, body: Parameters<Plane['renew']>[2]): Promise<Answered> {
     return this.#onExecution(exec, async (row, snapshot) => {
+      const judgedAtMs = this.#options.clock.nowMs();
       const judged = await this.#judgeAgain(row, caller, snapshot);
       const { counter, nonce } = body;
       const command: Command = {
@@ -228,7 +230,7 @@ class ControlPlane implements Plane {
         nonce,
         verdict: judged.verdict,
       };
-      const result = await this.#try(command, snapshot, undefined, 'safety');
+      const result = await this.#try(command, snapshot, undefined, 'safety', undefined, judgedAtMs);
       return result === 'stale' ? 'stale' : answered(result);
     });
   }
@@ -799,7 +801,7 @@ class ControlPlane implements Plane {
 
   /** Prepares again on `stale`; reads back when the outcome of a commit is not known (RULE 4, DESIGN §8). */
   async #attempt(
-    idem: string,
+    { idem, digest }: { readonly idem: string; readonly digest: string },
     instance: Uint8Array,
     once: () => Promise<Answered | 'stale'>,
   ): Promise<Answered> {
@@ -812,7 +814,10 @@ class ControlPlane implements Plane {
         const found = await this.#store.readBack(idem);
         // Not there: nothing was permitted; the caller repeats with the same key, and only then is it decided again.
         if (found === undefined) throw error;
-        return this.#recall(found.exec, true, instance);
+        const [row] = await this.#store.read([{ kind: 'idem', id: idem }]);
+        // Somebody else may have used the key for another request while ours was lost.
+        const same = (row?.value as IdemRow | undefined)?.request === digest;
+        return this.#recall(found.exec, same, instance);
       }
     }
     return { reply: refusedReply('', 'contended'), entries: [], notes: [] };
@@ -965,6 +970,11 @@ class ControlPlane implements Plane {
     if (bundle.layer === 'team' && (bundle.origin !== this.origin || bundle.tenant !== this.tenant))
       return conflict('bundle_of_another_plane', '');
     if (bundleDigest(bundle) !== effect.digest) return conflict('bundle_digest', '');
+    // RULE 20: what the log will say is what the authors signed; an old bundle under a new number is a rollback.
+    const { layer, version, sigs } = effect;
+    const same = layer === bundle.layer && version === bundle.version;
+    if (!same || canonicalize(sigs as unknown as Json) !== canonicalize(signed.sigs as unknown as Json))
+      return conflict('bundle_digest', '');
     await this.#verifyAuthors(signed);
     const loaded = this.#load(parseBundle(bundle));
     const turnsObserving = loaded.observing && this.#loaded !== undefined && !this.#loaded.observing;
@@ -977,14 +987,25 @@ class ControlPlane implements Plane {
       await this.#ensureBundle(row?.value as PolicyRow | undefined);
     }
     if (effect.op === 'clock') {
-      const open = await Promise.all(
-        (['running', 'permitted'] as const).map((state) =>
-          this.#store.list({ kind: 'execution', where: { state }, limit: 100_000 }),
-        ),
-      );
-      const execs = open.flat().map(({ id }) => id);
-      if (execs.length > 0) await this.#commit({ kind: 'tick', execs }, { lane: 'safety' });
+      for (const state of ['running', 'permitted'] as const) {
+        // Each tick ends those it is given, so the next page is the first one again.
+        for (let open = await this.#inState(state); open.length > 0; open = await this.#inState(state)) {
+          const { reply } = await this.#commit({ kind: 'tick', execs: open }, { lane: 'safety' });
+          if (reply.kind !== 'ticked' || reply.changed.length === 0) break;
+        }
+      }
     }
+  }
+
+  /** Ids of the oldest executions in a state, a page of them. */
+  async #inState(state: ExecutionRow['state']): Promise<readonly string[]> {
+    const rows = await this.#store.list({
+      kind: 'execution',
+      where: { state },
+      ascending: true,
+      limit: 1_000,
+    });
+    return rows.map(({ id }) => id);
   }
 
   #tooOld(loaded: LoadedBundle, nowMs: number): boolean {

@@ -29,6 +29,7 @@ import {
 import { approvedGroups, sameBundles, standing } from './core/approvals.ts';
 import type { Caller, ConsequenceRule, Door, Reservation, Verdict } from './core/commands.ts';
 import type {
+  ApprovalRow,
   ExecutionRow,
   IdentityRow,
   MeterRow,
@@ -40,7 +41,7 @@ import type {
   Versions,
 } from './core/rows.ts';
 import type { Evaluator, Random, Resolver, Store } from './ports.ts';
-import { meterFacts, reservationsOf, tooDeep, type LimitScope } from './limits.ts';
+import { countersOf, meterFacts, reservationsOf, tooDeep, type LimitScope } from './limits.ts';
 
 /** A consistent-enough view of some rows: Apply checks the versions again under the fence. */
 export class Snapshot implements RowReader {
@@ -218,11 +219,12 @@ export async function judge(
     agent: chain.links.at(-1)!.id,
     user: chain.links[0]!.id,
   };
-  const reservations = reservationsOf(loaded, plan, question.args, scope, nowMs);
+  const counters = countersOf(loaded, scope, nowMs);
+  const reservations = reservationsOf(loaded, plan, question.args, counters);
   if ('deny' in reservations) return { deny: reservations.deny };
   await snapshot.load([
     ...Object.keys(loaded.facts).map((id): RowKey => ({ kind: 'fact', id })),
-    ...reservations.map(({ meter }): RowKey => ({ kind: 'meter', id: meter })),
+    ...counters.map(({ meter }): RowKey => ({ kind: 'meter', id: meter })),
     ...(execution?.approvals ?? []).map(({ by }): RowKey => ({ kind: 'identity', id: by })),
   ]);
   const meters = new Map(
@@ -232,18 +234,14 @@ export async function judge(
     }),
   );
   const own = new Map((execution?.reserved ?? []).map((meter) => [meter.name, meter.amount]));
-  // RULE 22: what people approved under other bundles was another question.
-  const approvable =
-    execution?.hold !== undefined && sameBundles(execution.bundles, loaded.refs) ? execution : undefined;
-  const counted = approvable === undefined ? [] : standing(snapshot, approvable, nowMs);
-  const groups = approvable === undefined ? [] : approvedGroups(snapshot, approvable, nowMs);
+  const { counted, groups } = approvalsOf(snapshot, loaded, execution, nowMs);
   const input: DecisionInput = {
     action: question.action,
     args: question.args,
     chain: chain.identities.map(policyLink),
     resources: question.resources,
     approvals: groups,
-    meters: meterFacts(loaded, reservations, meters, own),
+    meters: meterFacts(loaded, counters, meters, own),
     attestation: { status: 'none', kinds: [] },
     facts: Object.fromEntries(
       Object.keys(loaded.facts).flatMap((name) => {
@@ -265,6 +263,28 @@ export async function judge(
     reservations,
     approvals: counted.filter(({ group }) => groups.includes(group)).map(({ leaf }) => leaf),
     consequences: consequencesOf(loaded),
+  };
+}
+
+/** The approvals that count for an execution, and the groups whose quorum they make. */
+function approvalsOf(
+  snapshot: Snapshot,
+  loaded: LoadedBundle,
+  execution: ExecutionRow | undefined,
+  nowMs: number,
+): { readonly counted: readonly ApprovalRow[]; readonly groups: readonly string[] } {
+  if (execution?.hold === undefined) return { counted: [], groups: [] };
+  if (execution.start !== undefined) {
+    // RULE 24: the start consumed them; a running execution goes on seeing its own.
+    const used = execution.permit?.approvals ?? [];
+    const counted = (execution.approvals ?? []).filter(({ leaf }) => used.includes(leaf));
+    return { counted, groups: [...new Set(counted.map(({ group }) => group))] };
+  }
+  // RULE 22: what people approved under other bundles was another question.
+  if (!sameBundles(execution.bundles, loaded.refs)) return { counted: [], groups: [] };
+  return {
+    counted: standing(snapshot, execution, nowMs),
+    groups: approvedGroups(snapshot, execution, nowMs),
   };
 }
 

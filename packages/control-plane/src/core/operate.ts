@@ -1,6 +1,6 @@
 // Operate: what people do to the plane is a governed, logged execution like every other, decided by a built-in policy
 // that no bundle can change (RULE 34). What needs two people is held until a second one approves.
-import { base64url, canonicalBytes, sha256, utf8, type Json } from '@licet/evidence';
+import { base64url, canonicalBytes, jwkThumbprint, sha256, utf8, type Json } from '@licet/evidence';
 import { approvedGroups, SECOND_PERSON, standing } from './approvals.ts';
 import type { Effect, OperateCommand } from './commands.ts';
 import { contain, lift } from './consequence.ts';
@@ -248,8 +248,8 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
         if (row !== undefined) return 'already_registered';
       } else if (row === undefined || row.revoked) return 'unknown_identity';
       // One key, one identity: a key that another identity holds or held proves nothing.
-      const taken = effect.jkts.some((jkt) => {
-        const owner = draft.get('key', jkt)?.subject;
+      const taken = effect.keys.some((key) => {
+        const owner = draft.get('key', jwkThumbprint(key))?.subject;
         return owner !== undefined && owner !== effect.subject;
       });
       return taken ? 'key_taken' : undefined;

@@ -3,17 +3,21 @@ import type { CancelCommand, ReportCommand } from './commands.ts';
 import { consequence } from './consequence.ts';
 import type { Draft } from './draft.ts';
 import { settlement } from './meters.ts';
+import { lapse } from './tick.ts';
 import type { Transition } from './transition.ts';
 
 /** Applies a `report` command. */
 export function report(draft: Draft, command: ReportCommand): Transition {
-  const row = draft.get('execution', command.exec);
-  if (row === undefined)
+  const found = draft.get('execution', command.exec);
+  if (found === undefined)
     return draft.reply({ kind: 'conflict', code: 'unknown_execution', exec: command.exec });
-  if (row.start === undefined) return unstarted(draft, command);
-  if (row.start.instance !== command.instance || row.jkt !== command.caller.jkt) {
-    return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
+  if (found.start === undefined) return unstarted(draft, command);
+  if (found.start.instance !== command.instance || found.jkt !== command.caller.jkt) {
+    return draft.reply({ kind: 'conflict', code: 'other_instance', exec: found.exec });
   }
+  // RULE 25: what a report means must not hang on whether a timer came first.
+  const row = lapse(draft, found) ? draft.get('execution', command.exec)! : found;
+  if (row.start === undefined) return unstarted(draft, command);
   const late = row.state !== 'running';
   // The same report again, after a lost reply: the outcome that it made is the answer.
   if (late && row.outcome?.by === 'executor' && row.outcome.status === command.status) {

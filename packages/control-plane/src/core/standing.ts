@@ -4,6 +4,7 @@ import type { ChainLink } from '@licet/evidence';
 import type { Caller } from './commands.ts';
 import { barred, covering, MAX_DEPTH, subjectOf } from './containment.ts';
 import type { ExecutionRow, RowReader } from './rows.ts';
+import { SELF } from './rows.ts';
 
 /** Why something may not go on: a code of the deny table, and the link of the chain that failed. */
 export interface Objection {
@@ -68,7 +69,7 @@ function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | un
     return { code: 'parent' };
   }
   for (let depth = 0; parent !== undefined && depth <= MAX_DEPTH; depth += 1) {
-    if (!isRunning(parent, nowMs)) return { code: 'parent_ended' };
+    if (!isRunning(rows, parent, nowMs)) return { code: 'parent_ended' };
     if (parent.parent === undefined) return undefined;
     parent = rows.get('execution', parent.parent.exec);
   }
@@ -90,6 +91,9 @@ export function rootObjection(rows: RowReader, caller: Caller, nowMs: number): O
   return undefined;
 }
 
-/** True while the lease lives. */
-export const isRunning = (row: ExecutionRow, nowMs: number): boolean =>
-  row.state === 'running' && row.lease !== undefined && nowMs <= row.lease.untilMs;
+/** True while the lease lives; a lease from before the clock was set back is over (RULE 39). */
+const isRunning = (rows: RowReader, row: ExecutionRow, nowMs: number): boolean =>
+  row.state === 'running' &&
+  row.lease !== undefined &&
+  nowMs <= row.lease.untilMs &&
+  row.decision.index >= (rows.get('clock', SELF)?.segmentStart ?? 0);

@@ -9,17 +9,21 @@ import type { Transition } from './transition.ts';
 
 /** Applies a `tick` command. */
 export function tick(draft: Draft, command: TickCommand): Transition {
-  const segmentStart = draft.get('clock', SELF)?.segmentStart ?? 0;
   const changed: string[] = [];
   for (const exec of command.execs) {
     const row = draft.get('execution', exec);
     if (row === undefined) continue;
-    // RULE 39: a clock set back ends every permit and lease of the segment before it.
-    const over =
-      row.decision.index < segmentStart || (row.dueAtMs !== undefined && draft.nowMs >= row.dueAtMs);
-    if (over && end(draft, row)) changed.push(exec);
+    if (lapse(draft, row)) changed.push(exec);
   }
   return draft.reply({ kind: 'ticked', changed });
+}
+
+/** Ends an execution whose time is over; true when it did. Whoever comes first finds it so: a timer or a report. */
+export function lapse(draft: Draft, row: ExecutionRow): boolean {
+  // RULE 39: a clock set back ends every permit and lease of the segment before it.
+  const segmentStart = draft.get('clock', SELF)?.segmentStart ?? 0;
+  const over = row.decision.index < segmentStart || (row.dueAtMs !== undefined && draft.nowMs >= row.dueAtMs);
+  return over && end(draft, row);
 }
 
 function end(draft: Draft, row: ExecutionRow): boolean {
