@@ -1,7 +1,7 @@
 /**
  * What of a row is indexed: the fields of an execution that `list` filters by, and when a timer must look at it.
  */
-import type { ExecutionRow, ListQuery, Row } from '@licet/control-plane';
+import { executionIndex, type ExecutionRow, type ListQuery, type Row } from '@licet/control-plane';
 import { StoreError } from './errors.ts';
 
 /** Fields that a list can filter by. */
@@ -10,9 +10,7 @@ export type Indexed = (typeof INDEXED)[number];
 
 /** Returns the indexed fields of a row; undefined for rows that are not filtered. */
 export function indexOf(row: Row): Readonly<Record<string, string>> | undefined {
-  if (row.kind !== 'execution') return undefined;
-  const { state, run, parent, chain, action, verdict } = row.value as ExecutionRow;
-  return { state, run, parent: parent?.exec ?? '', agent: chain.at(-1)?.id ?? '', action, verdict };
+  return row.kind === 'execution' ? executionIndex(row.value as ExecutionRow) : undefined;
 }
 
 /** Returns when the row is due, milliseconds; undefined when no timer waits for it. */

@@ -2,19 +2,21 @@
 import { ed25519NoteSigner } from '@licet/evidence/node';
 import { formatNote } from '@licet/evidence';
 import { checkpointSigner } from '@licet/log';
+import { machine as theMachine, type Machine } from '@licet/control-plane';
 import { expect, test } from 'vitest';
 import { createMemoryStore, type MemorySnapshot, type MemoryStore } from '../src/memory.ts';
 import { anExecution, boot, codeOf, digestOf, KEYS } from './builders.ts';
 import { contract, type OpenOptions, type Place } from './contract.ts';
+import { realMachine } from './real-machine.ts';
 import { machine } from './tiny-machine.ts';
 
 const lease = ed25519NoteSigner(KEYS.lease.name, KEYS.lease.seed);
 
-function open(options: OpenOptions = {}, from?: MemorySnapshot): MemoryStore {
+function open(options: OpenOptions = {}, from?: MemorySnapshot, over: Machine = machine): MemoryStore {
   let seed = 0;
   let batches = 0;
   return createMemoryStore({
-    machine,
+    machine: over,
     signer: checkpointSigner(ed25519NoteSigner(KEYS.log.name, KEYS.log.seed)),
     lease: { signNote: (text) => formatNote(text, [lease.signSync(text)]) },
     clock: { nowMs: () => Date.now() },
@@ -31,16 +33,19 @@ function open(options: OpenOptions = {}, from?: MemorySnapshot): MemoryStore {
   });
 }
 
-contract('memory', async (): Promise<Place> => {
+const place = async (over?: Machine): Promise<Place> => {
   let last: MemoryStore | undefined;
   return {
     async open(options) {
-      last = open(options, last?.snapshot());
+      last = open(options, last?.snapshot(), over);
       return last;
     },
     dispose: async () => undefined,
   };
-});
+};
+
+contract('memory', () => place());
+realMachine('memory', () => place(theMachine));
 
 test('a snapshot does not change when the store goes on, and a restart from it goes on from there', async () => {
   const store = open();

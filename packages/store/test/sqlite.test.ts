@@ -5,18 +5,22 @@ import { join } from 'node:path';
 import { openSqliteStore } from '../src/index.ts';
 import { KEYS } from './builders.ts';
 import { contract, type Place } from './contract.ts';
+import { realMachine } from './real-machine.ts';
 
-contract('sqlite', async (): Promise<Place> => {
+const place = async (machine?: string): Promise<Place> => {
   const path = mkdtempSync(join(tmpdir(), 'licet-store-'));
   return {
     open: (options) =>
       openSqliteStore({
         path,
         keys: KEYS,
-        machine: new URL('./tiny-machine.ts', import.meta.url).href,
         reserveBytes: 65_536,
+        ...(machine === undefined ? {} : { machine }),
         ...options,
       }),
     dispose: async () => rmSync(path, { recursive: true, force: true }),
   };
-});
+};
+
+contract('sqlite', () => place(new URL('./tiny-machine.ts', import.meta.url).href));
+realMachine('sqlite', () => place());
