@@ -3,7 +3,7 @@
  * that the three keep the same promises (DESIGN §10).
  */
 import type { Static, TSchema } from 'typebox';
-import type { Json } from '@licet/evidence';
+import { base64url, type Json } from '@licet/evidence';
 import type { FeedEvent, PlaneClient } from './client.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
@@ -48,11 +48,11 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     query: { seen: options.seen },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  // Always with a key, so that a call whose answer was lost can be repeated and acts once.
   const withKey = <T extends object>(
     body: T,
-    key: string | undefined,
-  ): T & { readonly idempotencyKey?: string } =>
-    key === undefined ? body : { ...body, idempotencyKey: key };
+    key = base64url(crypto.getRandomValues(new Uint8Array(16))),
+  ): T & { readonly idempotencyKey: string } => ({ ...body, idempotencyKey: key });
   return {
     request: (body, options) =>
       call('request', { ...common(options), body: audience === undefined ? body : { audience, ...body } }),

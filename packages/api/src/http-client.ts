@@ -14,7 +14,7 @@ import {
   type Json,
   type Trust,
 } from '@licet/evidence';
-import { clientOver, type AnswerOf, type Call, type CallInput } from './client-over.ts';
+import { clientOver, type AnswerOf, type Call, type CallInput, type ClientParts } from './client-over.ts';
 import type { PlaneClient } from './client.ts';
 import { readEvents } from './event-stream.ts';
 import { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
@@ -70,6 +70,12 @@ const SESSION_MARGIN_MS = 30_000;
  * @throws PlaneError `unidentified` without key and token; `garbled` when the trust names no single origin
  */
 export async function connect(options: ConnectOptions): Promise<PinnedPlane> {
+  const dialled = await dial(options);
+  return { ...clientOver(dialled), pinned: dialled.pinned };
+}
+
+/** Returns what {@link connect} makes its client of: one function for every route. Throws as it. */
+export async function dial(options: ConnectOptions): Promise<ClientParts & { readonly pinned: Pinned }> {
   const transport = transportOf(options);
   const nowMs = options.nowMs ?? Date.now;
   const deadlineMs = options.deadlineMs ?? 2_000;
@@ -113,8 +119,9 @@ export async function connect(options: ConnectOptions): Promise<PinnedPlane> {
     }
   };
 
-  const client = clientOver({
+  return {
     call,
+    pinned,
     ...(options.audience === undefined ? {} : { audience: options.audience }),
     async *events({ after, signal }) {
       let opened: Reception;
@@ -130,8 +137,7 @@ export async function connect(options: ConnectOptions): Promise<PinnedPlane> {
     async close() {
       transport.close();
     },
-  });
-  return { ...client, pinned };
+  };
 }
 
 async function pinnedOf({

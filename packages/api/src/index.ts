@@ -4,7 +4,14 @@ export { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems
 export { ROUTES, ROUTE_NAMES, type Listener, type Route, type RouteName, type Who } from './routes.ts';
 export { misfit, readQuery } from './validation.ts';
 export { clientOver, type AnswerOf, type Call, type CallInput, type ClientParts } from './client-over.ts';
-export { connect, targetOf, type ConnectOptions, type Pinned, type PinnedPlane } from './http-client.ts';
+export {
+  connect,
+  dial,
+  targetOf,
+  type ConnectOptions,
+  type Pinned,
+  type PinnedPlane,
+} from './http-client.ts';
 export { readEvents } from './event-stream.ts';
 export {
   checkProof,

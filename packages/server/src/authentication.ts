@@ -1,0 +1,184 @@
+/**
+ * Authentication of one call (DESIGN §10): a session's MAC, a proof of possession, an operator's token, or a browser's
+ * cookie with its CSRF header. Exactly one of them; what fails is counted and refused, never appended (RULE 38).
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '@licet/control-plane';
+import { checkProof, PlaneError, PROOF_WINDOW_MS, SESSION_HEADERS, type CheckedProof } from '@licet/api';
+import { tokenHash, type PlaneFolder } from './data-folder.ts';
+import type { Principal, Principals } from './principals.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Name of the browser's cookie, and of the header that must come with it. */
+export const LOGIN_COOKIE = 'licet-login';
+export const CSRF_HEADER = 'licet-csrf';
+const MAX_REMEMBERED_PROOFS = 65_536;
+
+/** One call as it arrived. */
+export interface Arrival {
+  readonly method: string;
+  /** Path and query, as sent. */
+  readonly target: string;
+  /** `http` or `https`, and the Host header, which has been checked. */
+  readonly scheme: string;
+  readonly host: string;
+  readonly body: Uint8Array;
+  header(name: string): string | undefined;
+}
+
+export interface Authentication {
+  /** @throws PlaneError `unidentified`, `stale_proof`, `session_ended` */
+  identify(call: Arrival): Promise<Principal>;
+  /** Checks the proof that opens a session; its share is there. @throws PlaneError as above */
+  proofOf(call: Arrival): Promise<CheckedProof & { readonly principal: Principal; readonly share: string }>;
+  /** The principal of an operator's token. @throws PlaneError `unidentified` */
+  token(token: string): Promise<Principal>;
+  /** The login that the call's cookie names. */
+  login(
+    call: Pick<Arrival, 'header'>,
+  ): Promise<{ readonly cookie: string; readonly csrf: string } | undefined>;
+}
+
+export interface AuthenticationOptions {
+  readonly folder: Pick<PlaneFolder, 'origin' | 'tokens'>;
+  readonly principals: Principals;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+}
+
+/** Returns the authentication of a plane. */
+export function openAuthentication({
+  folder,
+  principals,
+  sessions,
+  clock,
+}: AuthenticationOptions): Authentication {
+  /** Proofs seen, by `jkt` and `jti`, until they would be too old anyway. */
+  const seen = new Map<string, number>();
+
+  function useOnce({ jkt, jti }: CheckedProof): boolean {
+    const now = clock.nowMs();
+    if (seen.size >= MAX_REMEMBERED_PROOFS) {
+      for (const [id, untilMs] of seen) if (untilMs <= now) seen.delete(id);
+      // Full of proofs that still count: taking more would mean forgetting one that could be replayed.
+      if (seen.size >= MAX_REMEMBERED_PROOFS) throw new PlaneError('overloaded', 'too many proofs at once');
+    }
+    const id = `${jkt}.${jti}`;
+    if ((seen.get(id) ?? 0) > now) return false;
+    // A proof may be dated up to one window ahead, and lives one window from then.
+    seen.set(id, now + 2 * PROOF_WINDOW_MS);
+    return true;
+  }
+
+  async function principalOf(jkt: string, by: Principal['by']): Promise<Principal> {
+    const principal = await principals.find(jkt, by);
+    if (principal === undefined)
+      throw new PlaneError('unidentified', 'this key belongs to no identity in force');
+    return principal;
+  }
+
+  async function proof(
+    call: Arrival,
+    jwt: string,
+  ): Promise<CheckedProof & { readonly principal: Principal }> {
+    const url = `${call.scheme}://${call.host}${call.target}`;
+    const checked = await checkProof(
+      jwt,
+      { method: call.method, url, origin: folder.origin, body: call.body },
+      clock.nowMs(),
+    );
+    if (checked === undefined) throw new PlaneError('stale_proof', 'the proof is not one for this call');
+    const principal = await principalOf(checked.jkt, 'proof');
+    if (!useOnce(checked)) throw new PlaneError('stale_proof', 'the proof was used before');
+    return { ...checked, principal };
+  }
+
+  async function token(text: string): Promise<Principal> {
+    const hash = Buffer.from(tokenHash(text));
+    let jkt: string | undefined;
+    for (const known of folder.tokens) {
+      const other = Buffer.from(known.hash);
+      if (other.length === hash.length && timingSafeEqual(other, hash)) jkt = known.jkt;
+    }
+    if (jkt === undefined) throw new PlaneError('unidentified', 'this token is not known');
+    return principalOf(jkt, 'token');
+  }
+
+  async function session(call: Arrival, id: string): Promise<Principal> {
+    const counter = call.header(SESSION_HEADERS.counter) ?? '';
+    const mac = call.header(SESSION_HEADERS.mac) ?? '';
+    if (!/^[1-9][0-9]{0,15}$/.test(counter) || !/^[A-Za-z0-9_-]{24}$/.test(id)) {
+      throw new PlaneError('unidentified', 'the session headers are malformed');
+    }
+    const { method, target, body } = call;
+    const checked = await sessions.check(id, { method, target, body, counter: Number(counter) }, mac);
+    if (checked === 'wrong') throw new PlaneError('unidentified', 'the MAC is not that of this call');
+    if (checked === 'ended')
+      throw new PlaneError('session_ended', 'the session has ended, or the counter was used');
+    return principalOf(checked.jkt, 'session');
+  }
+
+  async function cookie(
+    call: Arrival,
+    found: { readonly jkt: string; readonly csrf: string },
+  ): Promise<Principal> {
+    if (call.method !== 'GET') {
+      const sent = Buffer.from(call.header(CSRF_HEADER) ?? '');
+      const expected = Buffer.from(found.csrf);
+      if (sent.length !== expected.length || !timingSafeEqual(sent, expected)) {
+        throw new PlaneError('unidentified', `a changing call needs the ${CSRF_HEADER} header`);
+      }
+    }
+    return principalOf(found.jkt, 'cookie');
+  }
+
+  async function findLogin(
+    call: Pick<Arrival, 'header'>,
+  ): Promise<{ readonly cookie: string; readonly jkt: string; readonly csrf: string } | undefined> {
+    const text = readCookie(call.header('cookie'));
+    const found = text === undefined ? undefined : await sessions.findLogin(text);
+    return found === undefined || text === undefined ? undefined : { ...found, cookie: text };
+  }
+
+  return {
+    token,
+    login: findLogin,
+    async identify(call) {
+      const id = call.header(SESSION_HEADERS.session);
+      const jwt = call.header('dpop');
+      const authorization = call.header('authorization');
+      // Two credentials could name two callers; which one counts would then be a matter of order.
+      if ([id, jwt, authorization].filter((one) => one !== undefined).length > 1) {
+        throw new PlaneError('unidentified', 'more than one credential came with this call');
+      }
+      if (id !== undefined) return session(call, id);
+      if (jwt !== undefined) return (await proof(call, jwt)).principal;
+      if (authorization !== undefined) {
+        const bearer = /^Bearer ([A-Za-z0-9_-]{16,256})$/.exec(authorization)?.[1];
+        if (bearer === undefined)
+          throw new PlaneError('unidentified', 'the Authorization header is no bearer token');
+        return token(bearer);
+      }
+      const login = await findLogin(call);
+      if (login === undefined) throw new PlaneError('unidentified', 'no credential came with this call');
+      return cookie(call, login);
+    },
+    async proofOf(call) {
+      const jwt = call.header('dpop');
+      if (jwt === undefined)
+        throw new PlaneError('unidentified', 'opening a session needs a proof in the DPoP header');
+      const { share, ...checked } = await proof(call, jwt);
+      if (share === undefined) throw new PlaneError('stale_proof', 'the proof carries no share');
+      return { ...checked, share };
+    },
+  };
+}
+
+function readCookie(header: string | undefined): string | undefined {
+  const values = (header ?? '').split(';').flatMap((pair) => {
+    const [name, value] = pair.split('=', 2);
+    return name?.trim() === LOGIN_COOKIE && value !== undefined ? [value.trim()] : [];
+  });
+  // Two cookies of one name: somebody planted one.
+  return values.length === 1 && /^[A-Za-z0-9_-]{43}$/.test(values[0]!) ? values[0] : undefined;
+}

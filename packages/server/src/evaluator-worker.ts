@@ -1,0 +1,58 @@
+/** One Cedar worker: loads bundles when told, answers evaluations in order. Speaks to `evaluator.ts` only. */
+import { parentPort } from 'node:worker_threads';
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import {
+  createEngine,
+  loadBundle,
+  type Bundle,
+  type DecisionInput,
+  type Evaluation,
+  type LoadedBundle,
+} from '@licet/policy';
+
+/** What the worker is told. `bundle` numbers are the caller's names for layers. */
+export type WorkerTask =
+  | {
+      readonly id: number;
+      readonly kind: 'load';
+      readonly bundle: number;
+      readonly layers: { readonly org?: Bundle; readonly team: Bundle };
+    }
+  | { readonly id: number; readonly kind: 'evaluate'; readonly bundle: number; readonly input: DecisionInput }
+  | { readonly id: number; readonly kind: 'drop'; readonly bundle: number };
+/** What it answers. */
+export type WorkerAnswer =
+  | { readonly id: number; readonly ok: true; readonly evaluation?: Evaluation }
+  | { readonly id: number; readonly ok: false; readonly message: string };
+
+const engine = createEngine(cedar);
+const bundles = new Map<number, LoadedBundle>();
+
+function answer(task: WorkerTask): WorkerAnswer {
+  const { id } = task;
+  switch (task.kind) {
+    case 'load':
+      bundles.set(task.bundle, loadBundle(engine, task.layers));
+      return { id, ok: true };
+    case 'drop':
+      bundles.delete(task.bundle);
+      return { id, ok: true };
+    case 'evaluate': {
+      const loaded = bundles.get(task.bundle);
+      if (loaded === undefined) return { id, ok: false, message: 'this worker has not loaded the bundle' };
+      return { id, ok: true, evaluation: engine.evaluate(loaded, task.input) };
+    }
+    default:
+      return task satisfies never;
+  }
+}
+
+parentPort?.on('message', (task: WorkerTask) => {
+  let reply: WorkerAnswer;
+  try {
+    reply = answer(task);
+  } catch (error) {
+    reply = { id: task.id, ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+  parentPort?.postMessage(reply);
+});

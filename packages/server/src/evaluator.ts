@@ -1,0 +1,142 @@
+/**
+ * The Evaluator port over worker threads (DESIGN §6, §11). One request in flight is evaluated where it is, which
+ * saves the way to a worker and back; more are spread over the workers, in a bounded queue. A worker that dies fails
+ * what it had: an evaluation without an answer is never a pass.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { ControlPlaneError, type Evaluator } from '@licet/control-plane';
+import { loadBundle, type Bundle, type Engine, type Evaluation, type LoadedBundle } from '@licet/policy';
+import type { WorkerAnswer, WorkerTask } from './evaluator-worker.ts';
+
+export interface WorkerEvaluatorOptions {
+  /** The engine of this thread. */
+  readonly engine: Engine;
+  /** Default: cores − 1, at least 1. */
+  readonly workers?: number;
+  /** Most evaluations waiting or under way. Default 1,024. */
+  readonly maxQueue?: number;
+}
+
+export interface WorkerEvaluator extends Evaluator {
+  /** Evaluations waiting or under way. */
+  readonly inFlight: number;
+  close(): Promise<void>;
+}
+
+type Untagged = WorkerTask extends infer T ? (T extends WorkerTask ? Omit<T, 'id'> : never) : never;
+type Layers = { readonly org?: Bundle; readonly team: Bundle };
+
+interface Lane {
+  readonly worker: Worker;
+  readonly waiting: Map<number, { resolve(answer: WorkerAnswer): void; reject(error: Error): void }>;
+  /** Bundles it has been told to load. */
+  readonly loaded: Set<number>;
+}
+
+/** Returns the evaluator. Workers start with the first bundle; a dead one is replaced at the next use. */
+export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluator {
+  const { engine } = options;
+  const count = Math.max(1, options.workers ?? availableParallelism() - 1);
+  const maxQueue = options.maxQueue ?? 1_024;
+  const lanes: (Lane | undefined)[] = Array.from({ length: count });
+  const numbers = new WeakMap<LoadedBundle, number>();
+  const layersOf = new Map<number, Layers>();
+  let nextTask = 0;
+  let nextBundle = 0;
+  let inFlight = 0;
+  let closed = false;
+
+  function laneAt(at: number): Lane {
+    const known = lanes[at];
+    if (known !== undefined) return known;
+    const worker = new Worker(new URL('./evaluator-worker.ts', import.meta.url));
+    const lane: Lane = { worker, waiting: new Map(), loaded: new Set() };
+    const fail = (error: Error): void => {
+      if (lanes[at] === lane) lanes[at] = undefined;
+      for (const { reject } of lane.waiting.values()) reject(error);
+      lane.waiting.clear();
+    };
+    worker.on('message', (answer: WorkerAnswer) => {
+      const waiting = lane.waiting.get(answer.id);
+      lane.waiting.delete(answer.id);
+      if (lane.waiting.size === 0) worker.unref();
+      waiting?.resolve(answer);
+    });
+    worker.on('error', fail);
+    worker.on('exit', () => fail(new Error('an evaluator stopped')));
+    worker.unref();
+    lanes[at] = lane;
+    return lane;
+  }
+
+  function send(lane: Lane, task: Untagged): Promise<WorkerAnswer> {
+    const id = ++nextTask;
+    return new Promise((resolve, reject) => {
+      lane.waiting.set(id, { resolve, reject });
+      lane.worker.ref();
+      lane.worker.postMessage({ ...task, id });
+    });
+  }
+
+  async function ensure(lane: Lane, bundle: number): Promise<void> {
+    if (lane.loaded.has(bundle)) return;
+    lane.loaded.add(bundle);
+    const answer = await send(lane, { kind: 'load', bundle, layers: layersOf.get(bundle)! });
+    if (!answer.ok) throw new ControlPlaneError('ERR_PLANE_BUNDLE', answer.message);
+  }
+
+  async function inWorker(
+    loaded: LoadedBundle,
+    input: Parameters<Evaluator['evaluate']>[1],
+  ): Promise<Evaluation> {
+    const bundle = numbers.get(loaded);
+    if (bundle === undefined)
+      throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
+    const all = Array.from({ length: count }, (_, at) => laneAt(at));
+    const lane = all.reduce((least, next) => (next.waiting.size < least.waiting.size ? next : least));
+    // Sent in order: a worker has loaded the bundle before it comes to the evaluation.
+    const loading = ensure(lane, bundle);
+    const [answer] = await Promise.all([send(lane, { kind: 'evaluate', bundle, input }), loading]);
+    if (!answer.ok || answer.evaluation === undefined) {
+      throw new ControlPlaneError('ERR_PLANE_BUNDLE', answer.ok ? 'no evaluation came back' : answer.message);
+    }
+    return answer.evaluation;
+  }
+
+  return {
+    engine: engine.version,
+    get inFlight() {
+      return inFlight;
+    },
+    async load(layers) {
+      const loaded = loadBundle(engine, layers);
+      const number = ++nextBundle;
+      numbers.set(loaded, number);
+      layersOf.set(number, layers);
+      // A decision under way may still ask for the one before; older ones are forgotten everywhere.
+      for (const old of layersOf.keys()) {
+        if (old >= number - 1) continue;
+        layersOf.delete(old);
+        for (const lane of lanes)
+          if (lane?.loaded.delete(old) === true) void send(lane, { kind: 'drop', bundle: old });
+      }
+      return loaded;
+    },
+    async evaluate(loaded, input) {
+      if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
+      if (inFlight >= maxQueue)
+        throw new ControlPlaneError('ERR_PLANE_OVERLOADED', `${inFlight} evaluations are waiting`);
+      inFlight += 1;
+      try {
+        return inFlight === 1 ? engine.evaluate(loaded, input) : await inWorker(loaded, input);
+      } finally {
+        inFlight -= 1;
+      }
+    },
+    async close() {
+      closed = true;
+      await Promise.all(lanes.map((lane) => lane?.worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,244 @@
+/** Handlers of what people do: approve, contain, publish, name identities, state facts (DESIGN §10; RULE 34). */
+import { hex, jwkThumbprint, type Json, type ScopeKind } from '@licet/evidence';
+import { bundleDigest, parseBundle, type SignedBundle } from '@licet/policy';
+import type {
+  Answered,
+  Effect,
+  ExecutionRow,
+  FactRow,
+  IdentityRow,
+  PolicyRow,
+  RowValues,
+} from '@licet/control-plane';
+import { PlaneError, type NewIdentity, type OperatorAnswer } from '@licet/api';
+import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
+import { presentOperated, proven, unexpected } from './present.ts';
+import { namesOf, viewOf } from './views.ts';
+
+type IdentityEffect = Effect & { readonly op: 'identity' };
+interface ScopeBody {
+  readonly scope: { readonly kind: ScopeKind; readonly id: string };
+  readonly idempotencyKey?: string;
+}
+const MAX_LIST = 1_000;
+
+/** Returns the handlers. */
+export function peopleHandlers(parts: Parts): Handlers {
+  const { plane, store, clock, random } = parts;
+
+  const operate = async (context: Context, effect: Effect, idempotencyKey?: string): Promise<Answered> => {
+    const { subject, jkt } = known(context);
+    return plane.operate({ subject, jkt }, effect, {
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(context.seen === undefined ? {} : { seen: context.seen }),
+    });
+  };
+  const identity = async (subject: string): Promise<IdentityRow | undefined> =>
+    (await store.read([{ kind: 'identity', id: subject }]))[0]?.value as IdentityRow | undefined;
+
+  async function changeIdentity(
+    context: Context,
+    change: 'update' | 'rotate' | 'revoke',
+  ): Promise<OperatorAnswer> {
+    const body = context.body as Partial<NewIdentity>;
+    const now = await identity(context.id);
+    if (now === undefined) throw notFound();
+    if (body.kind !== undefined && body.kind !== now.kind)
+      throw new PlaneError('schema', 'schema: the kind of an identity does not change');
+    // Keys change by `rotate` alone, everything else by `update` alone: one entry says one thing.
+    if (change !== 'rotate' && body.keys !== undefined)
+      throw new PlaneError('schema', 'schema: keys change by rotate');
+    if (change === 'rotate' && (body.keys === undefined || body.keys.length === 0))
+      throw new PlaneError('schema', 'schema: rotate needs keys');
+    const keys = body.keys ?? now.keys;
+    const grant = body.root ?? now.root;
+    const name = body.name ?? now.name;
+    const whom = body.for ?? now.for;
+    const effect: IdentityEffect = {
+      op: 'identity',
+      change,
+      subject: now.subject,
+      kind: now.kind,
+      roles: body.roles ?? now.roles,
+      groups: body.groups ?? now.groups,
+      keys,
+      jkts: keys.map((key) => jwkThumbprint({ ...key })),
+      ...(whom === undefined ? {} : { for: whom }),
+      ...(grant === undefined ? {} : { root: grant }),
+      ...(name === undefined ? {} : { name }),
+    };
+    return presentOperated(await operate(context, effect));
+  }
+
+  return {
+    async approvals(context) {
+      const principal = known(context);
+      const rows = (await store.list({ kind: 'execution', where: { state: 'held' }, limit: 200 })).map(
+        ({ value }) => value as ExecutionRow,
+      );
+      const names = await namesOf(store, rows);
+      const items = await Promise.all(
+        rows.map(async (row) =>
+          viewOf(row, names, readsArguments(principal, row) ? await plane.opened(row.exec) : undefined),
+        ),
+      );
+      return { items };
+    },
+    async approve(context) {
+      const { subject, jkt } = known(context);
+      const { hold, group, verdict, expires } = context.body as {
+        readonly hold: string;
+        readonly group: string;
+        readonly verdict: 'approve' | 'reject';
+        readonly expires?: number;
+      };
+      const body = {
+        hold,
+        group,
+        verdict,
+        method: 'token' as const,
+        ...(expires === undefined ? {} : { expiresMs: expires }),
+      };
+      const { reply, entries } = await plane.approve({ subject, jkt }, context.id, body);
+      const approval = entries[0];
+      if (reply.kind !== 'approval' || approval === undefined) throw unexpected(reply);
+      return { executionId: reply.exec, complete: reply.complete, approval: proven(approval) };
+    },
+    async previewContainment(context) {
+      const rows = await plane.previewContainment((context.body as ScopeBody).scope);
+      const names = await namesOf(store, rows);
+      const agents = [
+        ...new Set(
+          rows.flatMap(({ chain }) => chain.filter(({ kind }) => kind === 'agent').map(({ id }) => id)),
+        ),
+      ];
+      return { executions: rows.map((row) => viewOf(row, names)), agents };
+    },
+    async contain(context) {
+      const { scope, idempotencyKey } = context.body as ScopeBody;
+      return presentOperated(await operate(context, { op: 'contain', scope }, idempotencyKey));
+    },
+    async lift(context) {
+      const { idempotencyKey } = context.body as Partial<ScopeBody>;
+      return presentOperated(await operate(context, { op: 'lift', leaf: context.id }, idempotencyKey));
+    },
+    containments: () => plane.containments(),
+    order: ({ body }) => plane.order((body as { readonly note: string }).note),
+    async resolve(context) {
+      const { status, reason } = context.body as {
+        readonly status: 'completed' | 'failed' | 'halted';
+        readonly reason: string;
+      };
+      return presentOperated(await operate(context, { op: 'resolve', exec: context.id, status, reason }));
+    },
+    async identities() {
+      const rows = await store.list({ kind: 'identity', ascending: true, limit: MAX_LIST });
+      const items = rows.map(({ value }) => {
+        const { subject, name, kind, roles, groups, keys, for: whom, root, revoked } = value as IdentityRow;
+        return {
+          subject,
+          ...(name === undefined ? {} : { name }),
+          kind,
+          roles,
+          groups,
+          keys,
+          ...(whom === undefined ? {} : { for: whom }),
+          ...(root === undefined ? {} : { root }),
+          revoked,
+        };
+      });
+      return { items };
+    },
+    async register(context) {
+      const { idempotencyKey, ...body } = context.body as NewIdentity & { readonly idempotencyKey?: string };
+      const subject = body.subject ?? `${body.kind[0]}-${hex(random.bytes(8))}`;
+      const keys = body.keys ?? [];
+      const effect: IdentityEffect = {
+        op: 'identity',
+        change: 'register',
+        subject,
+        kind: body.kind,
+        roles: body.roles ?? [],
+        groups: body.groups ?? [],
+        keys,
+        jkts: keys.map((key) => jwkThumbprint({ ...key })),
+        name: body.name,
+        ...(body.for === undefined ? {} : { for: body.for }),
+        ...(body.root === undefined ? {} : { root: body.root }),
+      };
+      return { ...presentOperated(await operate(context, effect, idempotencyKey)), subject };
+    },
+    updateIdentity: (context) => changeIdentity(context, 'update'),
+    rotateIdentity: (context) => changeIdentity(context, 'rotate'),
+    revokeIdentity: (context) => changeIdentity(context, 'revoke'),
+    async setFact(context) {
+      const { name, value, forMs } = context.body as {
+        readonly name: string;
+        readonly value: boolean | number | string;
+        readonly forMs: number;
+      };
+      return presentOperated(
+        await operate(context, { op: 'fact', name, value, expMs: clock.nowMs() + forMs }),
+      );
+    },
+    async facts() {
+      const rows = await store.list({ kind: 'fact', limit: MAX_LIST });
+      const items = rows.map(({ value }) => value as FactRow).filter(({ expMs }) => clock.nowMs() < expMs);
+      return { items: items.map(({ name, value, expMs }) => ({ name, value, exp: expMs })) };
+    },
+    async bundles() {
+      const [rows, [policy]] = await Promise.all([
+        store.list({ kind: 'bundle', limit: MAX_LIST }),
+        store.read([{ kind: 'policy', id: 'self' }]),
+      ]);
+      const current = policy?.value as PolicyRow | undefined;
+      const items = rows.map(({ id: digest, value }) => {
+        const { layer, version, signed } = value as RowValues['bundle'];
+        return {
+          layer,
+          digest,
+          version,
+          active: current?.[layer]?.digest === digest,
+          signed: signed as Json,
+        };
+      });
+      return { items };
+    },
+    async publish(context) {
+      const signed = readSigned((context.body as { readonly signed: Json }).signed);
+      const { bundle, sigs } = signed;
+      const effect = {
+        op: 'publish',
+        layer: bundle.layer,
+        digest: bundleDigest(bundle),
+        version: bundle.version,
+        sigs,
+        signed,
+      } as const;
+      const answered = await operate(context, { ...effect, observing: false });
+      // Whether it turns to observing is the plane's to say; it is asked again with the answer, and then takes two people.
+      const observing = answered.reply.kind === 'conflict' && answered.reply.code === 'observing';
+      return presentOperated(observing ? await operate(context, { ...effect, observing: true }) : answered);
+    },
+    checkBundle: ({ body }) => plane.check((body as { readonly bundle: Json }).bundle),
+    replay: ({ body }) => {
+      const { bundle, limit } = body as { readonly bundle: Json; readonly limit?: number };
+      return plane.replay(bundle, limit ?? 1_000);
+    },
+  };
+}
+
+function readSigned(value: Json): SignedBundle {
+  const signed = value as { readonly bundle?: unknown; readonly sigs?: unknown } | null;
+  const sigs = signed?.sigs;
+  const fits =
+    Array.isArray(sigs) &&
+    sigs.length > 0 &&
+    sigs.length <= 8 &&
+    sigs.every(
+      (one: { readonly by?: unknown; readonly sig?: unknown } | null) =>
+        typeof one?.by === 'string' && typeof one.sig === 'string' && Object.keys(one).length === 2,
+    );
+  if (!fits) throw new PlaneError('schema', 'schema: signed: expected { bundle, sigs: [{ by, sig }] }');
+  return { bundle: parseBundle(signed?.bundle), sigs: sigs as SignedBundle['sigs'] };
+}

@@ -1,0 +1,30 @@
+// The face of @licet/server.
+export { openPlane, type Credential, type OpenedPlane, type OpenPlaneOptions } from './open-plane.ts';
+export type { ListenOptions } from './owner.ts';
+export {
+  DEFAULT_AGENT,
+  DEFAULT_DOOR,
+  initDataFolder,
+  isPlaneFolder,
+  OPERATOR,
+  OWNER,
+  readPlaneFolder,
+  trustOf,
+  type InitOptions,
+  type InitResult,
+  type PlaneFile,
+  type PlaneFolder,
+} from './data-folder.ts';
+export {
+  pinTrust,
+  readAgentKey,
+  readSeed,
+  statePaths,
+  writeAgentKey,
+  type StatePaths,
+} from './state-folder.ts';
+export { signBundle } from './author.ts';
+export { hostResolver, pathObjection } from './resolver.ts';
+export { workerEvaluator, type WorkerEvaluator, type WorkerEvaluatorOptions } from './evaluator.ts';
+export { STOP_FILE } from './emergency.ts';
+export { SERVER_ERRORS, ServerError, type ServerErrorCode } from './errors.ts';

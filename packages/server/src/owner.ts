@@ -1,0 +1,355 @@
+/**
+ * The process that holds the data folder: opens store and plane, listens, and keeps time (DESIGN §4). Everything that
+ * it opens it closes in the opposite order.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { chmod, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { FastifyInstance } from 'fastify';
+import { jwkThumbprint, type Trust } from '@licet/evidence';
+import { ed25519NoteSigner, nodeCrypto } from '@licet/evidence/node';
+import {
+  createPlane,
+  type Clock,
+  type Effect,
+  type Plane,
+  type Random,
+  type Resolver,
+} from '@licet/control-plane';
+import { createEngine } from '@licet/policy';
+import { openSqliteStore, type DataFolderLock } from '@licet/store';
+import { buildApp } from './app.ts';
+import { openAuthentication } from './authentication.ts';
+import type { PlaneFolder } from './data-folder.ts';
+import { watchStopFile } from './emergency.ts';
+import { ServerError } from './errors.ts';
+import { workerEvaluator } from './evaluator.ts';
+import { eventStreams } from './event-route.ts';
+import { openFeedHub } from './feed-hub.ts';
+import { writePrivate } from './files.ts';
+import type { Parts } from './handlers.ts';
+import { openMetrics } from './metrics.ts';
+import { openPrincipals, type Principals } from './principals.ts';
+import { rateLimit } from './rate-limit.ts';
+import { createService, type Service } from './service.ts';
+import { openSessions } from './sessions.ts';
+
+/** The version that `boot` entries name. */
+export const VERSION = '0.1.0';
+/** Name of the unix socket in the data folder. */
+export const SOCKET_FILE = 'plane.sock';
+const TICK_MS = 250;
+const RECOVER_EVERY_MS = 1_000;
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export interface ListenOptions {
+  /** Port of the control listener; 0 picks one. Absent: none. */
+  readonly controlPort?: number;
+  /** Port of the public listener; 0 picks one. Absent: none. */
+  readonly publicPort?: number;
+  /** Address of the control listener. Default 127.0.0.1; any other needs `tls`. */
+  readonly controlHost?: string;
+  /** Address of the public listener. Default 127.0.0.1. */
+  readonly publicHost?: string;
+  /** Host header values accepted beside localhost and the addresses, as `name:port`. */
+  readonly hosts?: readonly string[];
+  readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array };
+  /** Whether to listen on `DATA/plane.sock`. Default true. */
+  readonly socket?: boolean;
+}
+
+export interface OwnerOptions extends ListenOptions {
+  readonly folder: PlaneFolder;
+  readonly trust: Trust;
+  readonly lock: DataFolderLock;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly resolver: Resolver;
+}
+
+export interface Owner {
+  readonly plane: Plane;
+  readonly parts: Parts;
+  readonly service: Service;
+  readonly principals: Principals;
+  /** Address of the control listener, `http://localhost:PORT`. */
+  readonly url?: string;
+  readonly publicUrl?: string;
+  /** Drains: new work is refused, what is under way ends, then everything closes. */
+  close(): Promise<void>;
+}
+
+/** Opens the plane of a folder whose lock is held. @throws ServerError, StoreError, ControlPlaneError */
+export async function openOwner(options: OwnerOptions): Promise<Owner> {
+  const closers: (() => unknown)[] = [() => options.lock.release()];
+  let ending: Promise<void> | undefined;
+  const closeAll = (): Promise<void> =>
+    (ending ??= (async () => {
+      // One that fails must not keep the others open, nor the folder locked.
+      for (const close of closers.reverse()) {
+        try {
+          await close();
+        } catch (error) {
+          process.emitWarning(error instanceof Error ? error : String(error));
+        }
+      }
+    })());
+  try {
+    return await open(options, closers, closeAll);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function open(
+  options: OwnerOptions,
+  closers: (() => unknown)[],
+  closeAll: () => Promise<void>,
+): Promise<Owner> {
+  const { folder, trust, clock, random, resolver } = options;
+  const { origin, seeds } = folder;
+  if (
+    options.controlPort !== undefined &&
+    !LOOPBACK.has(options.controlHost ?? '127.0.0.1') &&
+    options.tls === undefined
+  ) {
+    throw new ServerError('ERR_SERVER_TLS', `${options.controlHost} is beyond loopback`);
+  }
+  const store = await openSqliteStore({
+    path: folder.data,
+    keys: { log: { name: origin, seed: seeds.log }, lease: { name: `${origin}/lease`, seed: seeds.lease } },
+  });
+  let storeOpen = true;
+  closers.push(() => (storeOpen ? store.close() : undefined));
+  const engine = createEngine(cedar);
+  const evaluator = workerEvaluator({ engine });
+  closers.push(() => evaluator.close());
+  const plane = await createPlane({
+    store,
+    evaluator,
+    engine,
+    resolver,
+    clock,
+    random,
+    crypto: nodeCrypto,
+    tenantKey: seeds.tenant,
+    trust,
+    origin,
+    audience: folder.audience,
+    boot: bootOf(folder),
+  });
+  closers.push(async () => {
+    storeOpen = false;
+    await plane.close();
+  });
+
+  const { size } = await store.log.checkpoint();
+  const hub = openFeedHub(store, size - 1);
+  closers.push(() => hub.close());
+  const principals = openPrincipals(plane, hub, clock);
+  const sessionSigner = ed25519NoteSigner(`${origin}/session`, seeds.session);
+  const sessions = openSessions({ store, signer: sessionSigner, seed: seeds.session, origin, clock });
+  hub.listen(({ entry }) => {
+    // Revoking an identity, or taking its keys away, ends its sessions.
+    if (entry.type === 'identity' && (entry.op === 'revoke' || entry.op === 'rotate'))
+      void sessions.endOf(entry.subject);
+  });
+  const stop = watchStopFile(folder.data, plane);
+  await stop.look();
+  const parts: Parts = {
+    plane,
+    store,
+    hub,
+    clock,
+    random,
+    statusSigner: ed25519NoteSigner(`${origin}/status`, seeds.status),
+    isPublic: folder.public,
+    gate: () => stop.gate(),
+  };
+  const service = createService(parts);
+  const metrics = openMetrics(hub);
+  const streams = eventStreams(plane, store, principals);
+  let draining = false;
+
+  const listen = async (
+    listener: 'control' | 'public',
+    where: { readonly path: string } | { readonly host: string; readonly port: number },
+  ): Promise<number> => {
+    let hosts: ReadonlySet<string> = new Set(['localhost']);
+    const tls = listener === 'control' && !('path' in where) ? options.tls : undefined;
+    const app = await buildApp({
+      listener,
+      service,
+      authentication: openAuthentication({ folder, principals, sessions, clock }),
+      sessions,
+      streams,
+      metrics,
+      limit: rateLimit(
+        clock,
+        listener === 'public' ? { perSecond: 200, burst: 1_000 } : { perSecond: 50, burst: 200 },
+      ),
+      hosts: () => hosts,
+      draining: () => draining,
+      readiness: () => readiness(),
+      version: VERSION,
+      ...(tls === undefined ? {} : { tls }),
+    });
+    closers.push(() => app.close());
+    await app.listen(where).catch((cause: unknown) => {
+      throw new ServerError(
+        'ERR_SERVER_LISTEN',
+        'path' in where ? `cannot listen on ${where.path}` : `cannot listen on ${where.host}:${where.port}`,
+        { cause },
+      );
+    });
+    if ('path' in where) return 0;
+    const port = portOf(app);
+    const host = where.host.includes(':') ? `[${where.host}]` : where.host;
+    hosts = new Set(
+      [
+        ...['localhost', '127.0.0.1', '[::1]', host].map((name) => `${name}:${port}`),
+        ...(options.hosts ?? []),
+      ].map((name) => name.toLowerCase()),
+    );
+    return port;
+  };
+  const readiness = async () => {
+    const [state, health] = await Promise.all([plane.state(), store.health()]);
+    const ok = health.ok && state.state !== 'fail-closed';
+    return {
+      ok,
+      why: state.why,
+      size: health.size,
+      queue: health.queue,
+      running: state.running,
+      inDoubt: state.inDoubt,
+    };
+  };
+
+  if (options.socket !== false) {
+    const path = join(folder.data, SOCKET_FILE);
+    // Whoever holds the lock is the plane: a socket that is there belongs to one that died.
+    await rm(path, { force: true });
+    const short = shortSocketPath(folder.data);
+    closers.push(() => short.release());
+    await listen('control', { path: short.path });
+    await chmod(path, 0o600);
+  }
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const control =
+    options.controlPort === undefined
+      ? undefined
+      : await listen('control', { host: options.controlHost ?? '127.0.0.1', port: options.controlPort });
+  const open =
+    options.publicPort === undefined
+      ? undefined
+      : await listen('public', { host: options.publicHost ?? '127.0.0.1', port: options.publicPort });
+  const url = control === undefined ? {} : { url: `${scheme}://localhost:${control}` };
+  const publicUrl = open === undefined ? {} : { publicUrl: `http://localhost:${open}` };
+  await writePrivate(
+    join(folder.data, 'address.json'),
+    `${JSON.stringify({ v: 1, ...url, ...publicUrl })}\n`,
+  );
+
+  const ticking = keepTime(plane, store, stop, clock);
+  closers.push(() => ticking.stop());
+  closers.push(() => {
+    draining = true;
+    streams.close();
+    metrics.close();
+    principals.close();
+  });
+  return { plane, parts, service, principals, ...url, ...publicUrl, close: closeAll };
+}
+
+/** Due executions, the stop file and a store that has to recover: looked at every quarter second, here only. */
+function keepTime(
+  plane: Plane,
+  store: { health(): Promise<{ readonly ok: boolean }>; recover(): Promise<void> },
+  stop: { look(): Promise<void> },
+  clock: Clock,
+): { stop(): Promise<void> } {
+  let stopped = false;
+  let round: Promise<void> = Promise.resolve();
+  let recoveredAtMs = 0;
+  const once = async (): Promise<void> => {
+    await stop.look();
+    try {
+      await plane.tick();
+    } catch {
+      // Nothing is let through by this: leases end by themselves at the doors.
+    }
+    if (!(await store.health()).ok && Math.abs(clock.nowMs() - recoveredAtMs) > RECOVER_EVERY_MS) {
+      recoveredAtMs = clock.nowMs();
+      await store.recover().catch(() => undefined);
+    }
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const next = (): void => {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      round = once().catch(() => undefined).finally(next);
+    }, TICK_MS);
+    timer.unref();
+  };
+  next();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await round;
+    },
+  };
+}
+
+function bootOf(folder: PlaneFolder) {
+  const { origin, tenant, vkeys, custody, people, identities } = folder;
+  return {
+    version: VERSION,
+    custody,
+    genesis: {
+      origin,
+      tenant,
+      logKey: vkeys.log,
+      public: folder.public,
+      people,
+      keys: (['lease', 'status', 'session', 'contain', 'author'] as const).map((purpose) => ({
+        purpose,
+        key: vkeys[purpose],
+      })),
+      identities: identities.map((identity): Effect & { readonly op: 'identity' } => ({
+        op: 'identity',
+        change: 'register',
+        ...identity,
+        jkts: identity.keys.map((key) => jwkThumbprint({ ...key })),
+      })),
+    },
+  };
+}
+
+/**
+ * Returns a path of the socket that the kernel takes: at most 107 bytes. A deeper folder is named by a descriptor,
+ * which Linux follows.
+ */
+export function shortSocketPath(data: string): { readonly path: string; release(): void } {
+  const path = join(data, SOCKET_FILE);
+  if (Buffer.byteLength(path) <= 100 || process.platform !== 'linux') return { path, release: () => {} };
+  const descriptor = openSync(data, 'r');
+  let open = true;
+  return {
+    path: `/proc/self/fd/${descriptor}/${SOCKET_FILE}`,
+    release() {
+      if (open) closeSync(descriptor);
+      open = false;
+    },
+  };
+}
+
+function portOf(app: FastifyInstance): number {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string')
+    throw new ServerError('ERR_SERVER_LISTEN', 'the listener has no port');
+  return address.port;
+}
