@@ -35,11 +35,22 @@ import {
   type SignedBundle,
 } from '@licet/policy';
 import { isOpenHold } from './core/approvals.ts';
-import type { BootCommand, Caller, Command, DecideCommand, Door, Effect, Reply } from './core/commands.ts';
-import { containmentOf, covers, subjectOf } from './core/containment.ts';
+import type {
+  BootCommand,
+  Caller,
+  Command,
+  DecideCommand,
+  Door,
+  Effect,
+  OrderCommand,
+  Reply,
+} from './core/commands.ts';
+import { containmentOf, covers, MAX_DEPTH, resourceScope, subjectOf } from './core/containment.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
 import type { ExecutionRow, IdemRow, IdentityRow, PolicyRow } from './core/rows.ts';
+import { orderOfSerial } from './core/project.ts';
 import { SELF } from './core/rows.ts';
+import { objection } from './core/standing.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered, DecideRequest, Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
@@ -114,7 +125,7 @@ class ControlPlane implements Plane {
   #bundleProblem: string | undefined = 'no bundle has been published';
   #publishedAtMs = 0;
   /** RULE 34: kill orders act in memory at once, before and without the log. */
-  readonly #emergency: { readonly kind: ScopeKind; readonly id: string }[] = [];
+  readonly #emergency: OrderCommand[] = [];
   #loading: Promise<void> = Promise.resolve();
 
   constructor(options: PlaneOptions) {
@@ -152,7 +163,7 @@ class ControlPlane implements Plane {
       door: { grade: request.door.grade, confine: request.door.confine, bound },
     });
     const idem = idemDigest(caller.jkt, request.idempotencyKey);
-    return this.#attempt({ idem, digest }, request.instance, async () =>
+    return this.#attempt({ idem, digest }, { caller, instance: request.instance }, async () =>
       this.#decideOnce(caller, request, { digest, idem, bound }),
     );
   }
@@ -199,6 +210,7 @@ class ControlPlane implements Plane {
         caller,
         permit: leaf,
         instance: instanceDigest(body.instance),
+        resources: judged.resources,
         door: { ...body.door, custody: await this.#custody() },
         verdict: judged.verdict,
         consequences: consequencesOf(this.#loaded),
@@ -207,6 +219,8 @@ class ControlPlane implements Plane {
       if (result === 'stale' || result.reply.kind !== 'decided')
         return result === 'stale' ? 'stale' : answered(result);
       const now = await this.execution(exec);
+      const withheld = await this.#withheld(now!, caller);
+      if (withheld !== undefined) return refusedUnrecorded(exec, withheld);
       const entries = await provenAt(this.#store, [now!.start!.index]);
       return {
         reply: { kind: 'started', exec, start: 0, leaseUntilMs: now!.lease!.untilMs },
@@ -228,6 +242,7 @@ class ControlPlane implements Plane {
         instance: instanceDigest(body.instance),
         counter,
         nonce,
+        resources: judged.resources,
         verdict: judged.verdict,
       };
       const result = await this.#try(command, snapshot, undefined, 'safety', undefined, judgedAtMs);
@@ -286,9 +301,10 @@ class ControlPlane implements Plane {
 
   async operate(
     caller: Caller,
-    effect: Effect,
+    asked: Effect,
     options: { readonly idempotencyKey?: string; readonly seen?: number } = {},
   ): Promise<Answered> {
+    const effect = asked.op === 'contain' ? { ...asked, scope: this.#scope(asked.scope) } : asked;
     if (effect.op === 'publish') {
       const refused = await this.#checkPublish(effect);
       if (refused !== undefined) return refused;
@@ -347,23 +363,44 @@ class ControlPlane implements Plane {
         { cause },
       );
     }
-    const { order, digest } = verified;
-    this.#emergency.push(order.scope);
-    try {
-      await this.#commit(
-        { kind: 'order', digest, serial: order.serial, scope: order.scope },
-        { lane: 'safety' },
-      );
-    } catch {
-      // RULE 34: effective in memory already; durable only after the write, and this says which.
-      return { effective: true, durable: false };
-    }
-    // The log carries it from here; a person can lift it there.
-    this.#emergency.splice(this.#emergency.indexOf(order.scope), 1);
+    const { scope, serial } = verified.order;
+    const order: OrderCommand = { kind: 'order', digest: verified.digest, serial, scope: this.#scope(scope) };
+    const lifted = new ControlPlaneError('ERR_PLANE_ORDER', `serial ${serial} was lifted`);
+    // RULE 34: a lifted serial never acts again, not even in memory. A store that cannot say lets it act.
+    if (await this.#wasLifted(order)) throw lifted;
+    this.#emergency.push(order);
+    if (!(await this.#log(order))) return { effective: true, durable: false };
+    if (await this.#wasLifted(order)) throw lifted;
     return { effective: true, durable: true };
   }
 
+  async #wasLifted({ digest, serial }: OrderCommand): Promise<boolean> {
+    try {
+      const keys = [digest, orderOfSerial(serial)].map((id) => ({ kind: 'order', id }) as const);
+      const rows = await this.#store.read(keys);
+      return rows.some((row) => (row?.value as { readonly lifted?: boolean } | undefined)?.lifted === true);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Writes an order that acts in memory; from then on the log carries it, and a person can lift it there. */
+  async #log(order: OrderCommand): Promise<boolean> {
+    try {
+      const { reply } = await this.#commit(order, { lane: 'safety' });
+      if (reply.kind !== 'operated' && reply.kind !== 'conflict') return false;
+    } catch {
+      // RULE 34: effective in memory already; durable only after the write. `tick` tries again.
+      return false;
+    }
+    const at = this.#emergency.indexOf(order);
+    if (at >= 0) this.#emergency.splice(at, 1);
+    return true;
+  }
+
   async tick(): Promise<readonly string[]> {
+    // RULE 34: the first entries when the log lives again.
+    for (const order of [...this.#emergency]) await this.#log(order);
     const due = await this.#store.due(this.#options.clock.nowMs(), 256);
     if (due.length === 0) return [];
     const { reply } = await this.#commit({ kind: 'tick', execs: due }, { lane: 'safety' });
@@ -410,10 +447,11 @@ class ControlPlane implements Plane {
     return { epoch, active };
   }
 
-  async previewContainment(scope: {
+  async previewContainment(asked: {
     readonly kind: ScopeKind;
     readonly id: string;
   }): Promise<readonly ExecutionRow[]> {
+    const scope = this.#scope(asked);
     const open = await Promise.all(
       (['running', 'permitted', 'held', 'approved'] as const).map((state) =>
         this.#store.list({ kind: 'execution', where: { state }, limit: 10_000 }),
@@ -421,11 +459,16 @@ class ControlPlane implements Plane {
     );
     const rows = open.flat().map(({ value }) => value as ExecutionRow);
     const parents = new Map(rows.map((row) => [row.exec, row.parent?.exec]));
+    const touched = new Map<string, readonly string[]>();
+    if (scope.kind === 'resource')
+      for (const row of rows)
+        touched.set(row.exec, this.#touched((await this.#record(row))?.body.resources ?? []));
     return rows.filter((row) => {
+      const resources = touched.get(row.exec) ?? [];
       const ancestors = new Set([row.exec]);
       for (let next = row.parent?.exec; next !== undefined && !ancestors.has(next); next = parents.get(next))
         ancestors.add(next);
-      return covers(scope, subjectOf(this.tenant, row), ancestors);
+      return covers(scope, subjectOf(this.tenant, { ...row, resources }), ancestors);
     });
   }
 
@@ -509,8 +552,8 @@ class ControlPlane implements Plane {
     const count = async (state: string): Promise<number> =>
       (await this.#store.list({ kind: 'execution', where: { state }, limit: 10_000 })).length;
     const [inDoubt, running] = [await count('in_doubt'), await count('running')];
-    const everything = [...active.map(({ scope }) => scope), ...this.#emergency].some(
-      ({ kind }) => kind === 'everything' || kind === 'tenant',
+    const everything = [...active, ...this.#emergency].some(
+      ({ scope: { kind } }) => kind === 'everything' || kind === 'tenant',
     );
     const bundles = this.#loaded?.refs ?? [];
     const rest = { bundles, epoch, inDoubt, running };
@@ -548,6 +591,7 @@ class ControlPlane implements Plane {
   ): Promise<Answered | 'stale'> {
     const { clock, random } = this.#options;
     const nowMs = clock.nowMs();
+    const asker: Asker = { caller, instance: request.instance };
     const snapshot = new Snapshot(this.#store);
     await snapshot.load([
       { kind: 'plane', id: SELF },
@@ -556,7 +600,7 @@ class ControlPlane implements Plane {
       { kind: 'idem', id: ids.idem },
     ]);
     const known = snapshot.get('idem', ids.idem);
-    if (known !== undefined) return this.#recall(known.exec, known.request === ids.digest, request.instance);
+    if (known !== undefined) return this.#recall(known.exec, known.request === ids.digest, asker);
     await this.#ensureBundle(snapshot.get('policy', SELF));
 
     const fresh = uuidv7(nowMs, random.bytes(10));
@@ -576,7 +620,6 @@ class ControlPlane implements Plane {
       return chain.deny === 'unidentified'
         ? refusedUnrecorded(fresh, chain.deny)
         : refuse(chain.deny, chain.failedLink);
-    if (this.#inEmergency(request.action, chain, fresh)) return refuse('contained');
     const loaded = this.#loaded;
     if (loaded === undefined || this.#tooOld(loaded, nowMs))
       return refuse(loaded === undefined ? 'no_bundle' : 'bundle_expired');
@@ -587,6 +630,15 @@ class ControlPlane implements Plane {
     if (pin !== undefined && !ids.bound.includes(`definition:${pin}`)) return refuse('unpinned');
     const resolved = await resolveArguments(this.#options, plan, request.arguments);
     if ('deny' in resolved) return refuse(resolved.deny);
+    const asked = {
+      exec: fresh,
+      run: chain.run,
+      action: request.action,
+      chain: chain.links,
+      ...(chain.parent === undefined ? {} : { parent: chain.parent }),
+    };
+    const resources = this.#touched(resolved.resources);
+    if (await this.#inEmergency(asked, resources)) return refuse('contained');
 
     const aud = request.audience ?? this.audience;
     const recognised = recognition(this.#options.tenantKey, {
@@ -637,6 +689,7 @@ class ControlPlane implements Plane {
       action: request.action,
       aud,
       commitments,
+      resources,
       request: ids.digest,
       idem: ids.idem,
       recognition: recognised,
@@ -662,7 +715,7 @@ class ControlPlane implements Plane {
     );
     if (result === 'stale') return 'stale';
     if (result.reply.kind === 'decided')
-      return this.#recall(result.reply.exec, result.reply.sameRequest, request.instance);
+      return this.#recall(result.reply.exec, result.reply.sameRequest, asker);
     return { ...answered(result), ...this.#explained(judged), disclosures: disclosuresOf(body) };
   }
 
@@ -705,13 +758,13 @@ class ControlPlane implements Plane {
     );
     if (result === 'stale') return 'stale';
     if (result.reply.kind === 'decided')
-      return this.#recall(result.reply.exec, result.reply.sameRequest, request.instance);
+      return this.#recall(result.reply.exec, result.reply.sameRequest, { caller, instance: request.instance });
     return answered(result);
   }
 
   /** Asks today's policy about an execution that was decided before (RULE 4, 24). */
-  async #judgeAgain(row: ExecutionRow, caller: Caller, snapshot: Snapshot): Promise<Pick<Judged, 'verdict'>> {
-    const denied = (code: string): Pick<Judged, 'verdict'> => ({ verdict: { ...DENIED, code } });
+  async #judgeAgain(row: ExecutionRow, caller: Caller, snapshot: Snapshot): Promise<Again> {
+    const denied = (code: string): Again => ({ verdict: { ...DENIED, code }, resources: [] });
     await snapshot.load([
       { kind: 'plane', id: SELF },
       { kind: 'containment', id: SELF },
@@ -725,11 +778,11 @@ class ControlPlane implements Plane {
     if (record?.body.input === undefined) return denied('not_durable');
     const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec);
     if ('deny' in chain) return denied(chain.deny);
-    if (this.#inEmergency(row.action, chain, row.exec)) return denied('contained');
     const pin = loaded.pins[row.action];
     if (pin !== undefined && !record.body.input.door.bound.includes(`definition:${pin}`))
       return denied('unpinned');
     const { arguments: args, resources, input } = record.body;
+    if (await this.#inEmergency(row, this.#touched(resources))) return denied('contained');
     const judged = await judge(
       this.#options,
       snapshot,
@@ -737,11 +790,12 @@ class ControlPlane implements Plane {
       { action: row.action, args, resources, chain, door: input.door, exec: row.exec, execution: row },
       nowMs,
     );
-    return 'deny' in judged ? denied(judged.deny) : judged;
+    if ('deny' in judged) return denied(judged.deny);
+    return { verdict: judged.verdict, resources: this.#touched(resources) };
   }
 
   /** The answer to a request that was decided before: never a second permit (RULE 6). */
-  async #recall(exec: string, sameRequest: boolean, instance: Uint8Array): Promise<Answered> {
+  async #recall(exec: string, sameRequest: boolean, { instance, caller }: Asker): Promise<Answered> {
     if (!sameRequest) return conflict('idempotency_conflict', exec);
     const row = await this.execution(exec);
     if (row === undefined) return conflict('unknown_execution', exec);
@@ -772,7 +826,9 @@ class ControlPlane implements Plane {
       };
     }
     const mine = row.start.instance === instanceDigest(instance);
-    if (!mine) return { reply: refusedReply(exec, 'already_started'), entries: [], notes: [] };
+    // A lost reply is answered again, but never past a containment or the lease's end: its door would act now.
+    const withheld = mine ? await this.#withheld(row, caller) : 'already_started';
+    if (withheld !== undefined) return refusedUnrecorded(exec, withheld);
     const entries = await provenAt(this.#store, [row.permit.index, row.start.index]);
     return {
       reply: { kind: 'permitted', exec, permit: 0, start: 1, leaseUntilMs: row.lease!.untilMs },
@@ -802,7 +858,7 @@ class ControlPlane implements Plane {
   /** Prepares again on `stale`; reads back when the outcome of a commit is not known (RULE 4, DESIGN §8). */
   async #attempt(
     { idem, digest }: { readonly idem: string; readonly digest: string },
-    instance: Uint8Array,
+    asker: Asker,
     once: () => Promise<Answered | 'stale'>,
   ): Promise<Answered> {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
@@ -817,7 +873,7 @@ class ControlPlane implements Plane {
         const [row] = await this.#store.read([{ kind: 'idem', id: idem }]);
         // Somebody else may have used the key for another request while ours was lost.
         const same = (row?.value as IdemRow | undefined)?.request === digest;
-        return this.#recall(found.exec, same, instance);
+        return this.#recall(found.exec, same, asker);
       }
     }
     return { reply: refusedReply('', 'contended'), entries: [], notes: [] };
@@ -997,6 +1053,20 @@ class ControlPlane implements Plane {
     }
   }
 
+  /** Scope ids of resources and of all that they lie in. */
+  #touched(resources: Question['resources']): readonly string[] {
+    const uids = resources.flatMap(({ uid, ancestors }) => [uid, ...ancestors]);
+    return [...new Set(uids.map((uid) => resourceScope(this.#options.tenantKey, uid)))];
+  }
+
+  /** A scope as the log may name it: of a resource, given as `Type::id`, only an HMAC (RULE 42). */
+  #scope<K extends { readonly kind: ScopeKind; readonly id: string }>(scope: K): K {
+    const at = scope.kind === 'resource' ? scope.id.indexOf('::') : -1;
+    if (at < 0) return scope;
+    const uid = { type: scope.id.slice(0, at), id: scope.id.slice(at + 2) };
+    return { ...scope, id: resourceScope(this.#options.tenantKey, uid) };
+  }
+
   /** Ids of the oldest executions in a state, a page of them. */
   async #inState(state: ExecutionRow['state']): Promise<readonly string[]> {
     const rows = await this.#store.list({
@@ -1012,17 +1082,43 @@ class ControlPlane implements Plane {
     return loaded.maxAgeMs !== undefined && nowMs - this.#publishedAtMs > loaded.maxAgeMs;
   }
 
-  #inEmergency(action: string, chain: Chain, exec: string): boolean {
-    const ids = new Set([exec, ...(chain.parent === undefined ? [] : [chain.parent.exec])]);
-    const subject = {
-      exec,
-      run: chain.run,
-      action,
-      agents: chain.links.map(({ id }) => id),
-      tenant: this.tenant,
-      resources: [],
-    };
-    return this.#emergency.some((scope) => covers(scope, subject, ids));
+  /** True when a kill order that is not in the log yet covers this execution. */
+  async #inEmergency(
+    execution: Pick<ExecutionRow, 'exec' | 'run' | 'action' | 'chain'> & {
+      readonly parent?: { readonly exec: string };
+    },
+    resources: readonly string[],
+  ): Promise<boolean> {
+    if (this.#emergency.length === 0) return false;
+    const ids = new Set([execution.exec]);
+    for (let next = execution.parent?.exec; next !== undefined && ids.size <= MAX_DEPTH + 1;) {
+      ids.add(next);
+      next = (await this.execution(next))?.parent?.exec;
+    }
+    const subject = subjectOf(this.tenant, { ...execution, resources });
+    return this.#emergency.some(({ scope }) => covers(scope, subject, ids));
+  }
+
+  /** Why a start that is in the log may not be handed out (again): its door would act on it now. */
+  async #withheld(row: ExecutionRow, caller: Caller): Promise<string | undefined> {
+    const nowMs = this.#options.clock.nowMs();
+    if (row.state !== 'running') return 'already_started';
+    if (row.lease === undefined || nowMs > row.lease.untilMs) return 'expired';
+    const snapshot = new Snapshot(this.#store);
+    await snapshot.load([
+      { kind: 'containment', id: SELF },
+      { kind: 'clock', id: SELF },
+      { kind: 'identity', id: caller.subject },
+      ...row.chain.map(({ id }) => ({ kind: 'identity', id }) as const),
+    ]);
+    let next = row.parent?.exec;
+    for (let depth = 0; next !== undefined && depth <= MAX_DEPTH; depth += 1) {
+      await snapshot.load([{ kind: 'execution', id: next }]);
+      next = snapshot.get('execution', next)?.parent?.exec;
+    }
+    const resources = this.#touched((await this.#record(row))?.body.resources ?? []);
+    if (await this.#inEmergency(row, resources)) return 'contained';
+    return objection(snapshot, this.tenant, { ...row, caller, resources }, nowMs)?.code;
   }
 
   #explained(judged: Judged): Pick<Answered, 'explain'> {
@@ -1033,6 +1129,18 @@ class ControlPlane implements Plane {
     const show = notes.every(({ explain }) => explain === 'full') ? 'full' : 'code';
     return { explain: { show, ...(advice === undefined ? {} : { advice }) } };
   }
+}
+
+/** Who asks, and from which process (RULE 6). */
+interface Asker {
+  readonly caller: Caller;
+  readonly instance: Uint8Array;
+}
+
+/** Today's word on something that was decided before, and what it touches. */
+interface Again {
+  readonly verdict: Judged['verdict'];
+  readonly resources: readonly string[];
 }
 
 const ACTION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._/-]{0,95}$/;

@@ -259,11 +259,19 @@ export async function judge(
   return {
     evaluation,
     input,
-    verdict: verdictOf(evaluation, tools.evaluator.engine, nowMs),
+    verdict: {
+      ...verdictOf(evaluation, tools.evaluator.engine, nowMs),
+      ...goodUntil(snapshot, Object.keys(input.facts)),
+    },
     reservations,
     approvals: counted.filter(({ group }) => groups.includes(group)).map(({ leaf }) => leaf),
     consequences: consequencesOf(loaded),
   };
+}
+
+function goodUntil(snapshot: Snapshot, facts: readonly string[]): { readonly goodUntilMs?: number } {
+  const ends = facts.map((name) => snapshot.get('fact', name)?.expMs ?? 0);
+  return ends.length === 0 ? {} : { goodUntilMs: Math.min(...ends) };
 }
 
 /** The approvals that count for an execution, and the groups whose quorum they make. */

@@ -1,15 +1,15 @@
 /**
  * The product's own machine over a store: a short life of a plane, then the rows made again from the log.
  */
-import { base64url } from '@licet/evidence';
-import type { Command, CommitResult, Prepared, RowKind } from '@licet/control-plane';
+import { base64url, jwkThumbprint } from '@licet/evidence';
+import type { Command, CommitResult, Prepared, RowKind, Verdict } from '@licet/control-plane';
 import { describe, expect, test } from 'vitest';
 import type { AnyStore, Place } from './contract.ts';
 import { digestOf, execId, KEYS } from './builders.ts';
 import { ed25519NoteSigner } from '@licet/evidence/node';
 
 const key = (name: string) => ({ kty: 'OKP', crv: 'Ed25519', x: digestOf(`key ${name}`) }) as const;
-const caller = (subject: string) => ({ subject, jkt: digestOf(`jkt ${subject}`) });
+const caller = (subject: string) => ({ subject, jkt: jwkThumbprint(key(subject)) });
 const door = { grade: 'gateway', custody: 'same-user', confine: 'none' } as const;
 
 const identity = (subject: string, roles: readonly string[]) =>
@@ -62,6 +62,16 @@ const operate = (n: number, effect: Extract<Command, { kind: 'operate' }>['effec
   instance: digestOf(`instance ${n}`),
 });
 
+const verdict: Verdict = {
+  verdict: 'allow',
+  reasons: ['people-may-write'],
+  holds: [],
+  leaseMs: 10_000,
+  maxMs: 60_000,
+  assurance: 'logged',
+  engine: 'cedar/4',
+};
+
 const decide = (n: number, leaf: string): Command => ({
   kind: 'decide',
   exec: execId(n),
@@ -72,26 +82,21 @@ const decide = (n: number, leaf: string): Command => ({
   action: 'files/write_file',
   aud: 'files',
   commitments: { args: digestOf('a'), resource: digestOf('r'), inputs: digestOf('i') },
+  resources: [],
   request: digestOf(`request ${n}`),
   idem: digestOf(`idem ${n}`),
   recognition: digestOf(`recognition ${n}`),
   instance: digestOf(`instance ${n}`),
   start: true,
+  resources: [],
   spend: 'started',
   door,
   bound: [],
   bundles: [{ layer: 'team', digest: digestOf('bundle'), version: 1 }],
-  verdict: {
-    verdict: 'allow',
-    reasons: ['people-may-write'],
-    holds: [],
-    leaseMs: 10_000,
-    maxMs: 60_000,
-    assurance: 'logged',
-    engine: 'cedar/4',
-  },
+  verdict,
   reservations: [],
   approvals: [],
+  consequences: [],
 });
 
 const KINDS: readonly RowKind[] = [
@@ -145,7 +150,13 @@ export function realMachine(name: string, place: () => Promise<Place>): void {
         ...Array.from({ length: 20 }, (_, i) => done(decide(20 + i, leaf))),
         done(decide(90, digestOf('another identity'))),
       ]);
-      expect(replies[0]!.reply.kind).toBe('permitted');
+      expect(replies[0]!.reply).toEqual({
+        kind: 'permitted',
+        exec: execId(10),
+        permit: 0,
+        start: 1,
+        leaseUntilMs: expect.any(Number),
+      });
       expect(replies.at(-1)!.reply.kind).toBe('refused');
       const renewed = await done({
         kind: 'renew',
@@ -154,6 +165,9 @@ export function realMachine(name: string, place: () => Promise<Place>): void {
         instance: digestOf('instance 10'),
         counter: 1,
         nonce: 'AAAAAAAAAAAAAAAAAAAAAA',
+        resources: [],
+        verdict,
+        resources: [],
       });
       expect(renewed).toMatchObject({ reply: { kind: 'renewed' }, notes: [expect.any(String)] });
       for (const n of [10, 20, 21]) {
@@ -164,6 +178,7 @@ export function realMachine(name: string, place: () => Promise<Place>): void {
           instance: digestOf(`instance ${n}`),
           status: n === 21 ? 'failed' : 'completed',
           settled: [],
+          consequences: [],
         });
       }
       await done(operate(2, { op: 'contain', scope: { kind: 'agent', id: 'agent-1' } }));
@@ -173,14 +188,16 @@ export function realMachine(name: string, place: () => Promise<Place>): void {
         base64url(replies[0]!.entries[0]!.leaf),
       );
 
-      const all = async (): Promise<string> =>
-        JSON.stringify(await Promise.all(KINDS.map((kind) => store.list({ kind, limit: 10_000 }))));
+      const all = async (): Promise<readonly string[]> =>
+        (await Promise.all(KINDS.map((kind) => store.list({ kind, limit: 10_000 }))))
+          .flat()
+          .map((row) => JSON.stringify(row));
       const live = await all();
       await store.rebuild();
-      expect(await all()).toBe(live);
+      expect(await all()).toEqual(live);
       await store.close();
       store = await at.open();
-      expect(await all()).toBe(live);
+      expect(await all()).toEqual(live);
       const { genesis: _, ...bootAgain } = bootFirst as Extract<Command, { kind: 'boot' }>;
       expect((await done({ ...bootAgain, incarnation: 'i2' })).reply).toEqual({
         kind: 'booted',

@@ -3,12 +3,13 @@
 import type { Prepared } from '../ports.ts';
 import { approve } from './approve.ts';
 import { boot } from './boot.ts';
-import type { Command, OrderCommand } from './commands.ts';
+import type { Command, DecideCommand, OrderCommand, RedeemCommand, RenewCommand } from './commands.ts';
 import { contain } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import { decide, refuseCommand } from './decide.ts';
 import { Draft } from './draft.ts';
 import { operate } from './operate.ts';
+import { orderOfSerial } from './project.ts';
 import { redeem } from './redeem.ts';
 import { renew } from './renew.ts';
 import { cancel, report } from './report.ts';
@@ -27,7 +28,10 @@ export function apply(rows: RowReader, prepared: Prepared, context: ApplyContext
   const { command, reads, evaluatedAtMs } = prepared;
   if (reads.some(([kind, id, version]) => rows.version(kind, id) !== version)) return 'stale';
   const draft = new Draft(rows, context);
-  if (evaluates(command) && Math.abs(context.nowMs - evaluatedAtMs) > MAX_EVALUATION_AGE_MS) return 'stale';
+  if (evaluates(command)) {
+    if (Math.abs(context.nowMs - evaluatedAtMs) > MAX_EVALUATION_AGE_MS) return 'stale';
+    if (context.nowMs >= (command.verdict.goodUntilMs ?? Infinity)) return 'stale';
+  }
   const lastAtMs = rows.get('clock', SELF)?.atMs ?? 0;
   if (context.nowMs < lastAtMs - CLOCK_TOLERANCE_MS && !survivesClock(command)) {
     return draft.reply({ kind: 'conflict', code: 'clock' });
@@ -64,6 +68,8 @@ export function apply(rows: RowReader, prepared: Prepared, context: ApplyContext
 function order(draft: Draft, command: OrderCommand): Transition {
   const { digest, serial, scope } = command;
   const before = draft.get('order', digest);
+  if (before?.lifted === true || draft.get('order', orderOfSerial(serial))?.lifted === true)
+    return draft.reply({ kind: 'conflict', code: 'order_lifted' });
   const leaf = before?.leaf ?? contain(draft, { scope, cause: 'order', by: [], order: { digest, serial } });
   return draft.reply({
     kind: 'operated',
@@ -74,7 +80,7 @@ function order(draft: Draft, command: OrderCommand): Transition {
   });
 }
 
-const evaluates = (command: Command): boolean =>
+const evaluates = (command: Command): command is DecideCommand | RedeemCommand | RenewCommand =>
   command.kind === 'decide' || command.kind === 'redeem' || command.kind === 'renew';
 
 /** With the clock behind the log, what only stops things still goes through; so does setting the clock right. */

@@ -72,6 +72,8 @@ export interface Verdict {
   /** Verdict of the shadow policies, where it differs; recorded as an observation (RULE 1). */
   readonly shadow?: { readonly verdict: 'allow' | 'deny' | 'hold'; readonly reasons: readonly string[] };
   readonly engine: string;
+  /** When the first fact that it saw runs out: from then on it is stale (RULE 4). */
+  readonly goodUntilMs?: number;
 }
 
 /** Decide one execution; with `start` also start it in the same commit. */
@@ -89,6 +91,8 @@ export interface DecideCommand {
   readonly action: string;
   readonly aud: string;
   readonly commitments: Commitments;
+  /** Scope ids of what it touches, ancestors included: HMACs under the tenant's key. */
+  readonly resources: readonly string[];
   readonly request: string;
   readonly idem: string;
   readonly recognition: string;
@@ -134,6 +138,7 @@ export interface RedeemCommand {
   /** Permit id: base64url leaf hash. */
   readonly permit: string;
   readonly instance: string;
+  readonly resources: readonly string[];
   readonly door: Door;
   /** The current policy's word on the recorded request, with today's facts (RULE 4). */
   readonly verdict: Verdict;
@@ -147,6 +152,7 @@ export interface RenewCommand {
   readonly instance: string;
   readonly counter: number;
   readonly nonce: string;
+  readonly resources: readonly string[];
   /** The current policy's word on the recorded request, with today's facts and its own approvals (RULE 24). */
   readonly verdict: Verdict;
 }

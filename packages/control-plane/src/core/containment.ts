@@ -1,6 +1,6 @@
 // Containment: which orders are in force, and what they cover (DESIGN §7, RULE 18, 33–35). A scope covers an execution
 // by what it is, by what it descends from, or by who runs it.
-import type { ScopeKind } from '@licet/evidence';
+import { base64url, hmacSha256, utf8, type ScopeKind } from '@licet/evidence';
 import type { ActiveContainment, ContainmentRow, ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 
@@ -29,6 +29,7 @@ export const subjectOf = (
   tenant: string,
   execution: Pick<ExecutionRow, 'exec' | 'run' | 'action' | 'chain'> & {
     readonly parent?: { readonly exec: string } | undefined;
+    readonly resources?: readonly string[];
   },
 ): Subject => ({
   exec: execution.exec,
@@ -37,8 +38,14 @@ export const subjectOf = (
   action: execution.action,
   agents: execution.chain.map((link) => link.id),
   tenant,
-  resources: [],
+  resources: execution.resources ?? [],
 });
+
+/** The scope id of a resource: an HMAC, so that the log names none (RULE 42). */
+export const resourceScope = (
+  tenantKey: Uint8Array,
+  uid: { readonly type: string; readonly id: string },
+): string => `r:${base64url(hmacSha256(tenantKey, utf8(`licet/resource/v1\n${uid.type}::${uid.id}`)))}`;
 
 /** The containment that covers the subject, if any. */
 export function covering(rows: RowReader, subject: Subject): ActiveContainment | undefined {

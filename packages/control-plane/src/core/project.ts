@@ -49,6 +49,9 @@ export function project(rows: RowReader, placed: Placed): readonly Put[] {
   return [time, ...byType(rows, placed)];
 }
 
+/** Row id of the order with this serial. */
+export const orderOfSerial = (serial: number): string => `serial:${serial}`;
+
 /** The rows that a renewal note changes: notes are no entries, but they move the lease (RULE 5). */
 export function projectNote(rows: RowReader, exec: string, note: string): readonly Put[] {
   const renewal = parseRenewal(parseNote(note).text);
@@ -105,11 +108,23 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       const before = containmentOf(rows);
       const active =
         entry.op === 'contain'
-          ? [...before.active, { leaf, scope: entry.scope, atMs: entry.at, cause: entry.cause }]
+          ? [
+              ...before.active,
+              {
+                leaf,
+                scope: entry.scope,
+                atMs: entry.at,
+                cause: entry.cause,
+                ...(entry.order === undefined ? {} : { order: entry.order }),
+              },
+            ]
           : before.active.filter((one) => one.leaf !== entry.lifts);
       const puts: Put[] = [put('containment', SELF, { epoch: entry.epoch, head: leaf, active })];
-      if (entry.order !== undefined) {
-        puts.push(put('order', entry.order.digest, { digest: entry.order.digest, leaf, lifted: false }));
+      const lifted = before.active.find((one) => one.leaf === entry.lifts);
+      const order = entry.order ?? lifted?.order;
+      if (order !== undefined) {
+        const row = { digest: order.digest, leaf: lifted?.leaf ?? leaf, lifted: lifted !== undefined };
+        puts.push(put('order', order.digest, row), put('order', orderOfSerial(order.serial), row));
       }
       return puts;
     }

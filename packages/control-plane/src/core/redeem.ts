@@ -52,6 +52,7 @@ export function redeem(draft: Draft, command: RedeemCommand): Transition {
 /** Every renewal check, and those of the permit itself, under the same fence (RULE 4). */
 function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow): Objection | undefined {
   const permit = row.permit!;
+  const { caller, resources } = command;
   if (permit.spend !== 'plane') return { code: 'wrong_place' };
   if (draft.nowMs < permit.nbf || draft.nowMs >= permit.exp) return { code: 'expired' };
   if (permit.incarnation !== draft.plane.incarnation) return { code: 'expired' };
@@ -69,7 +70,7 @@ function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow)
     if (!stands) return { code: 'approval_expired' };
   }
   return (
-    objection(draft, draft.plane.tenant, { ...row, caller: command.caller }, draft.nowMs) ??
+    objection(draft, draft.plane.tenant, { ...row, caller, resources }, draft.nowMs) ??
     (command.verdict.verdict === 'allow' ? undefined : { code: command.verdict.code ?? 'policy' })
   );
 }

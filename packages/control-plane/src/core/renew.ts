@@ -49,11 +49,12 @@ function renewalObjection(
   row: ExecutionRow,
   endsMs: number,
 ): Objection | undefined {
+  const { caller, resources } = command;
   if (draft.nowMs > row.lease!.untilMs) return { code: 'expired' };
   if (draft.nowMs >= endsMs) return { code: 'max_time' };
   if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'expired' };
   return (
-    objection(draft, draft.plane.tenant, { ...row, caller: command.caller }, draft.nowMs) ??
+    objection(draft, draft.plane.tenant, { ...row, caller, resources }, draft.nowMs) ??
     (command.verdict.verdict === 'allow'
       ? undefined
       : {

@@ -35,6 +35,8 @@ export interface ActiveContainment {
   readonly scope: { readonly kind: ScopeKind; readonly id: string };
   readonly atMs: number;
   readonly cause: 'operator' | 'rule' | 'order';
+  /** The kill order that made it, so that its lift is remembered by serial (RULE 34). */
+  readonly order?: { readonly digest: string; readonly serial: number };
 }
 
 export interface ContainmentRow {
@@ -235,7 +237,7 @@ export interface RowValues {
   readonly idem: IdemRow;
   /** recognition → execution. */
   readonly hold: { readonly exec: string };
-  /** A kill order that acted; its serial never acts again (RULE 34). */
+  /** A kill order that acted, by digest and by `serial:<n>`; a lifted serial never acts again (RULE 34). */
   readonly order: { readonly digest: string; readonly leaf: string; readonly lifted: boolean };
   /** The signed bundle of a published version, so that it can be loaded and shown again. */
   readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };

@@ -22,6 +22,8 @@ export interface Claim {
   readonly action: string;
   readonly chain: readonly ChainLink[];
   readonly caller: Caller;
+  /** Scope ids of what it touches. */
+  readonly resources: readonly string[];
 }
 
 /** The first objection to the claim, or undefined. */
