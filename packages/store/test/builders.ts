@@ -59,7 +59,6 @@ export function aRenewal(n: number, counter: number): Prepared {
       counter,
       nonce: 'AAAAAAAAAAAAAAAAAAAAAA',
       resources: [],
-      resources: [],
       verdict: {
         verdict: 'allow',
         reasons: [],
