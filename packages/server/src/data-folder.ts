@@ -15,6 +15,7 @@ import {
   hex,
   isKeyName,
   jwkThumbprint,
+  NAME,
   ORIGIN_PREFIX,
   parseJson,
   parseVkey,
@@ -235,7 +236,8 @@ export function trustOf(file: PlaneFile): TrustedLog {
   return {
     origin: file.origin,
     tenant: file.tenant,
-    audiences: [file.audience],
+    // Operations on the plane itself are spent at the plane, under its own name.
+    audiences: [file.audience, NAME],
     policy,
     keys: {
       lease: [lease],
