@@ -10,3 +10,25 @@ export {
 export { measureExecutable, type Measured, type MeasureOptions } from './runner/measure.ts';
 export { run, type RunHandle, type RunOptions, type RunResult } from './runner/run.ts';
 export type { RunSpec } from './runner/spec.ts';
+export { EXEC_ACTION, execGoverned, type ExecEnd, type ExecOptions } from './exec/door.ts';
+export { PASSED_REQUESTS, runMcpProxy, type McpProxyEnd, type McpProxyOptions } from './mcp/proxy.ts';
+export type { UpstreamSpec } from './mcp/upstream.ts';
+export type { PinSettings } from './mcp/catalog.ts';
+export { actionOf, definitionDigest, inspectTools, type InspectedTool } from './mcp/definition.ts';
+export {
+  comparePins,
+  makePins,
+  readPins,
+  writePins,
+  type Pin,
+  type PinChange,
+  type PinFile,
+} from './mcp/pins.ts';
+export { visible } from './mcp/pin-diff.ts';
+export {
+  backupOf,
+  importClientConfig,
+  type ImportedServer,
+  type ImportOptions,
+  type ImportReport,
+} from './mcp/import.ts';

@@ -134,7 +134,7 @@ export interface Bends {
   answer?: (answer: Answer, request: ExecutionRequest) => Answer | Promise<Answer>;
   redeem?: (answer: RedeemAnswer) => RedeemAnswer | Promise<RedeemAnswer>;
   renewal?: (renewal: Renewal) => Renewal;
-  renew?: (answer: RenewAnswer) => RenewAnswer | Promise<RenewAnswer>;
+  renew?: (answer: RenewAnswer, executionId: string) => RenewAnswer | Promise<RenewAnswer>;
   report?: (body: Report) => void | Promise<void>;
   checkpoint?: (
     answer: { readonly note: string } & Linked,
@@ -155,6 +155,8 @@ export interface Adversary {
   readonly bends: Bends;
   readonly reports: Report[];
   readonly requests: ExecutionRequest[];
+  /** Ids of what was permitted, in order. */
+  readonly executions: string[];
   readonly renewals: { readonly counter: number; readonly nonce: string }[];
   /** Sends an event to whoever listens. */
   emit(entry: Entry): void;
@@ -165,6 +167,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
   const jkt = digestOf('the agent key');
   const reports: Report[] = [];
   const requests: ExecutionRequest[] = [];
+  const executions: string[] = [];
   const renewals: { readonly counter: number; readonly nonce: string }[] = [];
   const permits = new Map<
     string,
@@ -290,6 +293,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
       proven = log.append(permit);
     }
     permits.set(exec, record);
+    executions.push(exec);
     const answer: Answer = {
       verdict: 'allow',
       executionId: exec,
@@ -341,7 +345,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
       };
       const text = formatRenewal((bends.renewal ?? ((same) => same))(honest));
       const note = formatNote(text, [log.leaseSigner.signSync(text)]);
-      return (bends.renew ?? ((same) => same))({ verdict: 'renewed', note });
+      return (bends.renew ?? ((same) => same))({ verdict: 'renewed', note }, executionId);
     },
     async report(executionId, body): Promise<ReportAnswer> {
       reports.push(body);
@@ -402,6 +406,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
     bends,
     reports,
     requests,
+    executions,
     renewals,
     emit: (entry) => {
       for (const listener of listeners)

@@ -47,6 +47,11 @@ export function methodDeniedLine(rawId: string, era: Era, denied: Denied | Halte
 /** Returns the machine-readable part. */
 export function decisionMeta(error: Denied | Halted): object {
   return error.name === 'Denied'
-    ? { verdict: error.code === 'held' ? 'hold' : 'deny', code: error.code, decisionId: (error as Denied).decisionId, executionId: error.executionId }
+    ? {
+        verdict: error.code === 'held' ? 'hold' : 'deny',
+        code: error.code,
+        decisionId: (error as Denied).decisionId,
+        executionId: error.executionId,
+      }
     : { verdict: 'halted', code: error.code, executionId: error.executionId };
 }

@@ -18,7 +18,11 @@ export interface PinSettings {
 /** How a tool stands: it may be asked for, or why not. */
 export type Standing =
   | { readonly kind: 'pinned'; readonly action: string; readonly digest: string }
-  | { readonly kind: 'refused'; readonly code: 'unknown_tool' | 'unpinned' | 'tool_changed' | 'name_collision'; readonly why: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: 'unknown_tool' | 'unpinned' | 'tool_changed' | 'name_collision';
+      readonly why: string;
+    };
 
 /** What the catalog works with. */
 export interface CatalogParts {
@@ -54,14 +58,19 @@ export class Catalog {
     // Another bundle decides from now on: the pins of the old one count no more.
     this.#bundle = undefined;
     try {
-      const found = (await this.#parts.door.client.bundles()).find((bundle) => bundle.digest === digest)?.signed;
+      const found = (await this.#parts.door.client.bundles()).find(
+        (bundle) => bundle.digest === digest,
+      )?.signed;
       const bundle = isObject(found) ? found['bundle'] : undefined;
       // What the plane hands out is checked against the digest in the permit.
-      if (!isObject(bundle) || bundleDigest(bundle) !== digest) throw new Error('it is not the one that the permit names');
+      if (!isObject(bundle) || bundleDigest(bundle) !== digest)
+        throw new Error('it is not the one that the permit names');
       if (!isObject(bundle['pins']) || !isObject(bundle['actions'])) throw new Error('it has no pins');
       this.#bundle = { digest, pins: bundle['pins'], actions: bundle['actions'] };
     } catch (error) {
-      this.#parts.note(`the pins of bundle ${digest} cannot be read (${String(error)}); only pinned in the pin file counts`);
+      this.#parts.note(
+        `the pins of bundle ${digest} cannot be read (${String(error)}); only pinned in the pin file counts`,
+      );
     }
   }
 
@@ -84,22 +93,34 @@ export class Catalog {
   standing(name: string): Standing {
     const found = this.#tools.filter((tool) => tool.name === name);
     const tool = found[0];
-    if (tool === undefined) return { kind: 'refused', code: 'unknown_tool', why: 'the server has no tool of this name' };
-    if (tool.fault !== undefined || found.length > 1) return { kind: 'refused', code: 'name_collision', why: tool.fault ?? 'the name stands twice' };
+    if (tool === undefined)
+      return { kind: 'refused', code: 'unknown_tool', why: 'the server has no tool of this name' };
+    if (tool.fault !== undefined || found.length > 1)
+      return { kind: 'refused', code: 'name_collision', why: tool.fault ?? 'the name stands twice' };
     const { action, digest } = tool;
     if (this.#bundle !== undefined && !Object.hasOwn(this.#bundle.actions, action)) {
       return { kind: 'refused', code: 'unknown_tool', why: 'no bundle describes this tool' };
     }
     const pin = this.#pinOf(name, action);
-    if (pin === undefined) return { kind: 'refused', code: 'unpinned', why: 'nobody has reviewed and pinned this tool yet' };
-    if (pin !== digest) return { kind: 'refused', code: 'tool_changed', why: 'the definition of this tool is not the one that was pinned' };
+    if (pin === undefined)
+      return { kind: 'refused', code: 'unpinned', why: 'nobody has reviewed and pinned this tool yet' };
+    if (pin !== digest)
+      return {
+        kind: 'refused',
+        code: 'tool_changed',
+        why: 'the definition of this tool is not the one that was pinned',
+      };
     return { kind: 'pinned', action, digest };
   }
 
   /** Returns a page with only the tools that may be asked for, or undefined when nothing has to be taken out. */
   filter(page: JsonObject): JsonObject | undefined {
     const tools = Array.isArray(page['tools']) ? (page['tools'] as readonly Json[]) : [];
-    const digests = new Map(inspectTools(this.#parts.server, tools).flatMap((tool) => (tool.fault === undefined ? [[tool.name, tool.digest] as const] : [])));
+    const digests = new Map(
+      inspectTools(this.#parts.server, tools).flatMap((tool) =>
+        tool.fault === undefined ? [[tool.name, tool.digest] as const] : [],
+      ),
+    );
     const kept = tools.filter((tool) => {
       const name = isObject(tool) ? tool['name'] : undefined;
       if (typeof name !== 'string') return false;
@@ -107,11 +128,16 @@ export class Catalog {
       // The page and the catalog's own list may differ: both have to be as pinned.
       return standing.kind === 'pinned' && standing.digest === digests.get(name);
     });
-    return kept.length === tools.length && Array.isArray(page['tools']) ? undefined : { ...page, tools: kept };
+    return kept.length === tools.length && Array.isArray(page['tools'])
+      ? undefined
+      : { ...page, tools: kept };
   }
 
   #pinOf(name: string, action: string): string | undefined {
-    const signed = this.#bundle === undefined || !Object.hasOwn(this.#bundle.pins, action) ? undefined : this.#bundle.pins[action];
+    const signed =
+      this.#bundle === undefined || !Object.hasOwn(this.#bundle.pins, action)
+        ? undefined
+        : this.#bundle.pins[action];
     // What the bundle's authors signed wins over a file on this machine.
     if (signed !== undefined) return typeof signed === 'string' ? signed : '';
     const tools = this.#file?.tools;
@@ -137,10 +163,16 @@ export class Catalog {
       if (this.#file === undefined && pins.firstUse === true) {
         this.#file = makePins(server, inspected);
         await writePins(pins.file, this.#file);
-        note(`pinned ${Object.keys(this.#file.tools).length} tools of ${server} as they are now, in ${pins.file}`);
+        note(
+          `pinned ${Object.keys(this.#file.tools).length} tools of ${server} as they are now, in ${pins.file}`,
+        );
       }
-      const changed = this.#file === undefined ? [] : comparePins(this.#file, inspected).filter(({ kind }) => kind === 'changed');
-      for (const { name, diff } of changed) note(`the definition of ${name} has changed:\n${diff.join('\n')}`);
+      const changed =
+        this.#file === undefined
+          ? []
+          : comparePins(this.#file, inspected).filter(({ kind }) => kind === 'changed');
+      for (const { name, diff } of changed)
+        note(`the definition of ${name} has changed:\n${diff.join('\n')}`);
     }
     this.#tools = inspected;
     this.#listedAt = door.clock.now().monotonicMs;

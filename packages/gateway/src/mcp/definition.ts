@@ -4,7 +4,14 @@ import { base64url, canonicalBytes, domainTag, sha256, utf8, type Json } from '@
 import { isObject, type JsonObject } from './message.ts';
 
 /** The parts that are pinned. Others (`_meta`, icons, execution hints) are for display and may change. */
-export const PINNED_FIELDS = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const;
+export const PINNED_FIELDS = [
+  'name',
+  'title',
+  'description',
+  'inputSchema',
+  'outputSchema',
+  'annotations',
+] as const;
 
 const TAG = utf8(domainTag('tool'));
 /** Names that stand for the governed methods that are no tools. */
@@ -14,7 +21,9 @@ const SERVER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Returns the pinned parts of a tool definition; absent ones stay absent. */
 export function pinnedParts(tool: JsonObject): JsonObject {
-  return Object.fromEntries(PINNED_FIELDS.flatMap((field) => (Object.hasOwn(tool, field) ? [[field, tool[field]!] as const] : [])));
+  return Object.fromEntries(
+    PINNED_FIELDS.flatMap((field) => (Object.hasOwn(tool, field) ? [[field, tool[field]!] as const] : [])),
+  );
 }
 
 /**
@@ -49,7 +58,8 @@ export function inspectTools(server: string, tools: readonly Json[]): readonly I
     const name = tool['name'];
     const action = actionOf(server, name);
     if (action === undefined) return { name, fault: 'the name cannot be governed' };
-    if (counts.get(lookalike(tool)) !== 1) return { name, fault: 'another tool has this name, or one that looks like it' };
+    if (counts.get(lookalike(tool)) !== 1)
+      return { name, fault: 'another tool has this name, or one that looks like it' };
     try {
       return { name, action, digest: definitionDigest(tool), definition: tool };
     } catch {
@@ -60,7 +70,13 @@ export function inspectTools(server: string, tools: readonly Json[]): readonly I
 
 /** A tool that can be governed, or why not. */
 export type InspectedTool =
-  | { readonly name: string; readonly action: string; readonly digest: string; readonly definition: JsonObject; readonly fault?: never }
+  | {
+      readonly name: string;
+      readonly action: string;
+      readonly digest: string;
+      readonly definition: JsonObject;
+      readonly fault?: never;
+    }
   | { readonly name?: string; readonly fault: string };
 
 function lookalike(tool: Json): string {

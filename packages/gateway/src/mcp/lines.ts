@@ -26,7 +26,8 @@ export async function* readLines(stream: Readable): AsyncGenerator<string> {
       const end = rest.indexOf(10);
       const piece = end < 0 ? rest : rest.subarray(0, end);
       length += piece.length;
-      if (length > MAX_LINE_BYTES) throw new GatewayError('ERR_MCP_LINE', `a line is longer than ${MAX_LINE_BYTES} bytes`);
+      if (length > MAX_LINE_BYTES)
+        throw new GatewayError('ERR_MCP_LINE', `a line is longer than ${MAX_LINE_BYTES} bytes`);
       parts.push(piece);
       if (end < 0) break;
       yield take();

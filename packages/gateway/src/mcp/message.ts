@@ -8,8 +8,19 @@ export type JsonObject = { readonly [name: string]: Json };
 
 /** What a line is; `rawId` is the id exactly as its sender wrote it. */
 export type Message =
-  | { readonly kind: 'request'; readonly method: string; readonly params: JsonObject; readonly rawId: string; readonly line: string }
-  | { readonly kind: 'notification'; readonly method: string; readonly params: JsonObject; readonly line: string }
+  | {
+      readonly kind: 'request';
+      readonly method: string;
+      readonly params: JsonObject;
+      readonly rawId: string;
+      readonly line: string;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly method: string;
+      readonly params: JsonObject;
+      readonly line: string;
+    }
   | { readonly kind: 'response'; readonly rawId: string; readonly body: JsonObject; readonly line: string }
   | { readonly kind: 'malformed'; readonly why: string; readonly rawId?: string };
 
@@ -62,9 +73,11 @@ function classify(value: Json, line: string): Message {
   if (!isObject(value)) return { kind: 'malformed', why: 'a message is one object' };
   const hasId = Object.hasOwn(value, 'id') && value['id'] !== null;
   const rawId = hasId ? rawIdOf(line) : undefined;
-  if (hasId && typeof value['id'] !== 'string' && typeof value['id'] !== 'number') return { kind: 'malformed', why: 'an id is a string or a number' };
+  if (hasId && typeof value['id'] !== 'string' && typeof value['id'] !== 'number')
+    return { kind: 'malformed', why: 'an id is a string or a number' };
   const named = rawId === undefined ? {} : { rawId };
-  if (value['jsonrpc'] !== '2.0') return { kind: 'malformed', why: 'the message is not JSON-RPC 2.0', ...named };
+  if (value['jsonrpc'] !== '2.0')
+    return { kind: 'malformed', why: 'the message is not JSON-RPC 2.0', ...named };
   const { method } = value;
   if (method === undefined) {
     if (rawId === undefined || Object.hasOwn(value, 'result') === Object.hasOwn(value, 'error')) {
@@ -77,7 +90,9 @@ function classify(value: Json, line: string): Message {
   }
   const params = value['params'] ?? {};
   if (!isObject(params)) return { kind: 'malformed', why: 'params is an object', ...named };
-  return rawId === undefined ? { kind: 'notification', method, params, line } : { kind: 'request', method, params, rawId, line };
+  return rawId === undefined
+    ? { kind: 'notification', method, params, line }
+    : { kind: 'request', method, params, rawId, line };
 }
 
 function rawIdOf(line: string): string {

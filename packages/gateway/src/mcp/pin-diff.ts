@@ -2,7 +2,8 @@
 // sentence that only the model can read.
 
 /** Control, format (bidirectional, zero-width, tags), private, unassigned, surrogate; odd spaces and line separators. */
-const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{e0100}-\u{e01ef}\ufe00-\ufe0f]/gu;
+const HIDDEN =
+  /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{e0100}-\u{e01ef}\ufe00-\ufe0f]/gu;
 
 /** Returns the text with every character that cannot be seen written as `\u{…}`. */
 export function visible(text: string): string {
@@ -31,11 +32,13 @@ const MAX_CELLS = 1_000_000;
 
 /** Longest common subsequence of what lies between the equal ends. */
 function middle(a: readonly string[], b: readonly string[]): readonly string[] {
-  if (a.length * b.length > MAX_CELLS) return [...a.map((line) => `-${line}`), ...b.map((line) => `+${line}`)];
+  if (a.length * b.length > MAX_CELLS)
+    return [...a.map((line) => `-${line}`), ...b.map((line) => `+${line}`)];
   const common = Array.from({ length: a.length + 1 }, () => new Array<number>(b.length + 1).fill(0));
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
-      common[i]![j] = a[i] === b[j] ? common[i + 1]![j + 1]! + 1 : Math.max(common[i + 1]![j]!, common[i]![j + 1]!);
+      common[i]![j] =
+        a[i] === b[j] ? common[i + 1]![j + 1]! + 1 : Math.max(common[i + 1]![j]!, common[i]![j + 1]!);
     }
   }
   const result: string[] = [];

@@ -35,14 +35,20 @@ export function makePins(server: string, tools: readonly InspectedTool[]): PinFi
     v: 1,
     server,
     tools: Object.fromEntries(
-      tools.flatMap((tool) => (tool.fault === undefined ? [[tool.name, { digest: tool.digest, definition: pinnedParts(tool.definition) }]] : [])),
+      tools.flatMap((tool) =>
+        tool.fault === undefined
+          ? [[tool.name, { digest: tool.digest, definition: pinnedParts(tool.definition) }]]
+          : [],
+      ),
     ),
   };
 }
 
 /** Returns what changed since the pins were made, for a person to review before pinning again. */
 export function comparePins(pins: PinFile, tools: readonly InspectedTool[]): readonly PinChange[] {
-  const now = new Map(tools.flatMap((tool) => (tool.fault === undefined ? [[tool.name, tool] as const] : [])));
+  const now = new Map(
+    tools.flatMap((tool) => (tool.fault === undefined ? [[tool.name, tool] as const] : [])),
+  );
   const names = [...new Set([...Object.keys(pins.tools), ...now.keys()])].toSorted();
   return names.map((name): PinChange => {
     const pin = Object.hasOwn(pins.tools, name) ? pins.tools[name] : undefined;
@@ -79,8 +85,16 @@ export async function readPins(file: string, server: string): Promise<PinFile | 
   }
   for (const [name, pin] of Object.entries(value['tools'])) {
     const definition = isObject(pin) ? pin['definition'] : undefined;
-    if (!isObject(pin) || !isObject(definition) || definition['name'] !== name || pin['digest'] !== definitionDigest(definition)) {
-      throw new GatewayError('ERR_MCP_PINS', `${file}: the pin of ${visible(name)} is not that of its definition`);
+    if (
+      !isObject(pin) ||
+      !isObject(definition) ||
+      definition['name'] !== name ||
+      pin['digest'] !== definitionDigest(definition)
+    ) {
+      throw new GatewayError(
+        'ERR_MCP_PINS',
+        `${file}: the pin of ${visible(name)} is not that of its definition`,
+      );
     }
   }
   return value as unknown as PinFile;
@@ -104,11 +118,16 @@ export async function writePins(file: string, pins: PinFile): Promise<void> {
   }
 }
 
-const lines = (definition: JsonObject): readonly string[] => JSON.stringify(sorted(definition), null, 2).split('\n').map(visible);
+const lines = (definition: JsonObject): readonly string[] =>
+  JSON.stringify(sorted(definition), null, 2).split('\n').map(visible);
 
 /** The same order of members on both sides, so that a diff shows changes and nothing else. */
 function sorted(value: Json): Json {
   if (Array.isArray(value)) return value.map((item: Json) => sorted(item));
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.keys(value).toSorted().map((name) => [name, sorted(value[name]!)]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .toSorted()
+      .map((name) => [name, sorted(value[name]!)]),
+  );
 }

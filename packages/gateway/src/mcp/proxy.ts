@@ -4,13 +4,37 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { base64url, canonicalBytes, sha256, utf8, type Json } from '@licet/evidence';
-import { boundedResult, Denied, doorOf, Halted, openExecution, type Door, type OpenedExecution, type TrustedPlane } from '@licet/sdk';
+import {
+  boundedResult,
+  Denied,
+  doorOf,
+  Halted,
+  openExecution,
+  type Door,
+  type OpenedExecution,
+  type TrustedPlane,
+} from '@licet/sdk';
 import type { DoorClaim } from '@licet/api';
 import { GatewayError } from '../errors.ts';
-import { decisionMeta, errorLine, methodDeniedLine, RPC, toolErrorLine, VERSION_META, type Era } from './answers.ts';
+import {
+  decisionMeta,
+  errorLine,
+  methodDeniedLine,
+  RPC,
+  toolErrorLine,
+  VERSION_META,
+  type Era,
+} from './answers.ts';
 import { Catalog, type PinSettings } from './catalog.ts';
 import { readLines } from './lines.ts';
-import { isObject, readMessage, readServerMessage, withId, type JsonObject, type Message } from './message.ts';
+import {
+  isObject,
+  readMessage,
+  readServerMessage,
+  withId,
+  type JsonObject,
+  type Message,
+} from './message.ts';
 import { startUpstream, type Upstream, type UpstreamSpec } from './upstream.ts';
 
 /** What a proxy is started with. */
@@ -51,7 +75,10 @@ export const PASSED_REQUESTS: ReadonlySet<string> = new Set([
   'logging/setLevel',
 ]);
 /** Methods that are decided, with the name of their action where they are no tool. */
-const GOVERNED_METHODS: Readonly<Record<string, string>> = { 'resources/read': 'resources.read', 'prompts/get': 'prompts.get' };
+const GOVERNED_METHODS: Readonly<Record<string, string>> = {
+  'resources/read': 'resources.read',
+  'prompts/get': 'prompts.get',
+};
 
 /** RULE 26: of `_meta`, what carries no effect stays; the rest is stripped. */
 const KEPT_META: ReadonlySet<string> = new Set([
@@ -124,7 +151,11 @@ class McpProxy {
     for (const answered of this.#awaited.values()) answered(undefined);
     this.#awaited.clear();
     await Promise.allSettled(this.#finishing);
-    await this.#session?.report(end.why === 'halted' ? { status: 'halted', reason: end.code ?? 'halted' } : { status: 'completed', reason: end.why });
+    await this.#session?.report(
+      end.why === 'halted'
+        ? { status: 'halted', reason: end.code ?? 'halted' }
+        : { status: 'completed', reason: end.why },
+    );
     return end;
   }
 
@@ -140,7 +171,9 @@ class McpProxy {
   async #fromClient(message: Message): Promise<void> {
     switch (message.kind) {
       case 'malformed':
-        this.#toClient(errorLine(message.rawId, message.rawId === undefined ? RPC.parse : RPC.invalidRequest, message.why));
+        this.#toClient(
+          errorLine(message.rawId, message.rawId === undefined ? RPC.parse : RPC.invalidRequest, message.why),
+        );
         return;
       case 'response':
         // Only answers to requests that were passed on get here; the server knows its own ids.
@@ -184,7 +217,9 @@ class McpProxy {
       this.#upstream?.send(request.line);
     } else {
       // SPEC: standards.md §1.3 "Unknown methods: Deny".
-      this.#toClient(errorLine(request.rawId, RPC.methodNotFound, `${request.method} is not passed on by this gateway`));
+      this.#toClient(
+        errorLine(request.rawId, RPC.methodNotFound, `${request.method} is not passed on by this gateway`),
+      );
     }
   }
 
@@ -199,7 +234,9 @@ class McpProxy {
   #eraOf({ params }: Request): Era {
     const meta = params['_meta'];
     if (!isObject(meta) || typeof meta[VERSION_META] !== 'string') return 'legacy';
-    this.#modernMeta = Object.fromEntries(Object.entries(meta).filter(([name]) => KEPT_META.has(name) && name.startsWith('io.')));
+    this.#modernMeta = Object.fromEntries(
+      Object.entries(meta).filter(([name]) => KEPT_META.has(name) && name.startsWith('io.')),
+    );
     return 'modern';
   }
 
@@ -208,7 +245,12 @@ class McpProxy {
   /** RULE 18: one root execution for each client session. The server is started only under it. */
   async #openSession(): Promise<Denied | Halted | undefined> {
     if (this.#over !== undefined) {
-      return new Halted('licet/session', this.#session?.executionId ?? '', this.#over.code ?? this.#over.why, true);
+      return new Halted(
+        'licet/session',
+        this.#session?.executionId ?? '',
+        this.#over.code ?? this.#over.why,
+        true,
+      );
     }
     if (this.#session !== undefined) return undefined;
     let session: OpenedExecution;
@@ -224,7 +266,11 @@ class McpProxy {
       throw error;
     }
     this.#session = session;
-    session.signal.addEventListener('abort', () => this.#end({ why: 'halted', code: session.haltReason ?? 'lease_ended' }), { once: true });
+    session.signal.addEventListener(
+      'abort',
+      () => this.#end({ why: 'halted', code: session.haltReason ?? 'lease_ended' }),
+      { once: true },
+    );
     await this.#catalog.readBundle(session.permit.entry.bundles);
     try {
       this.#upstream = await startUpstream(this.#options.upstream);
@@ -258,7 +304,9 @@ class McpProxy {
     const isTool = request.method === 'tools/call';
     const refuse = (error: Denied | Halted): void =>
       this.#toClient(
-        isTool ? toolErrorLine(request.rawId, era, String(error), decisionMeta(error)) : methodDeniedLine(request.rawId, era, error),
+        isTool
+          ? toolErrorLine(request.rawId, era, String(error), decisionMeta(error))
+          : methodDeniedLine(request.rawId, era, error),
       );
     try {
       const asked = isTool ? await this.#askedTool(request) : this.#askedMethod(request);
@@ -273,7 +321,8 @@ class McpProxy {
         parent: this.#session!.executionId,
         signal: AbortSignal.any([signal, this.#session!.signal]),
         claim: this.#claim(['input', 'resource', ...asked.bound, ...boundRetry(request.params)]),
-        onHold: (held) => progress?.(`waiting for approval by ${held.holds.map(({ group }) => group).join(', ')}`),
+        onHold: (held) =>
+          progress?.(`waiting for approval by ${held.holds.map(({ group }) => group).join(', ')}`),
         ...(this.#options.holdWaitMs === undefined ? {} : { holdWaitMs: this.#options.holdWaitMs }),
       });
       await this.#catalog.readBundle(execution.permit.entry.bundles);
@@ -330,7 +379,12 @@ class McpProxy {
   }
 
   /** RULE 26: a freshly made request with the committed arguments; what was not committed is not in it. */
-  async #forward(request: Request, execution: OpenedExecution, params: JsonObject, refuse: (error: Halted) => void): Promise<void> {
+  async #forward(
+    request: Request,
+    execution: OpenedExecution,
+    params: JsonObject,
+    refuse: (error: Halted) => void,
+  ): Promise<void> {
     const id = this.#nextId();
     const meta = isObject(request.params['_meta']) ? keptMeta(request.params['_meta']) : undefined;
     const retry = retryParts(request.params);
@@ -352,7 +406,13 @@ class McpProxy {
     const answer = await Promise.race([answered, whenAborted(execution.signal)]);
     if (answer === HALTED) {
       const reason = execution.haltReason ?? 'lease_ended';
-      this.#upstream!.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }));
+      this.#upstream!.send(
+        JSON.stringify({
+          jsonrpc: '2.0',
+          method: 'notifications/cancelled',
+          params: { requestId: id, reason },
+        }),
+      );
       refuse(new Halted(execution.action, execution.executionId, reason, false));
       await this.#afterHalt(execution, answered, reason);
       return;
@@ -369,7 +429,11 @@ class McpProxy {
   }
 
   /** What happened is what is reported: a late answer says so, a killed server too, silence stays in doubt. */
-  async #afterHalt(execution: OpenedExecution, answered: Promise<Response | undefined>, reason: string): Promise<void> {
+  async #afterHalt(
+    execution: OpenedExecution,
+    answered: Promise<Response | undefined>,
+    reason: string,
+  ): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = await Promise.race([
       answered,
@@ -380,7 +444,10 @@ class McpProxy {
     clearTimeout(timer);
     if (late === undefined) await execution.report({ status: 'halted', reason });
     else if (late !== HALTED) await execution.report({ ...outcomeOf(late), reason });
-    else this.#options.note?.(`${execution.action}: the server did not answer the cancellation; execution ${execution.executionId} ends in doubt`);
+    else
+      this.#options.note?.(
+        `${execution.action}: the server did not answer the cancellation; execution ${execution.executionId} ends in doubt`,
+      );
   }
 
   // — Lists —
@@ -405,14 +472,23 @@ class McpProxy {
       this.#toClient(`{"jsonrpc":"2.0","id":${request.rawId},"result":${JSON.stringify(result)}}`);
     } catch (error) {
       this.#options.note?.(String(error));
-      this.#toClient(errorLine(request.rawId, RPC.internal, 'the tools of the server cannot be listed and compared with their pins'));
+      this.#toClient(
+        errorLine(
+          request.rawId,
+          RPC.internal,
+          'the tools of the server cannot be listed and compared with their pins',
+        ),
+      );
     }
   }
 
   async #listPage(cursor: string | undefined): Promise<JsonObject> {
     const id = this.#nextId();
     const answered = this.#awaitAnswer(id);
-    const params = { ...(cursor === undefined ? {} : { cursor }), ...(this.#modernMeta === undefined ? {} : { _meta: this.#modernMeta }) };
+    const params = {
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(this.#modernMeta === undefined ? {} : { _meta: this.#modernMeta }),
+    };
     this.#upstream!.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/list', params }));
     const answer = await answered;
     const result = answer?.body['result'];
@@ -444,8 +520,16 @@ class McpProxy {
         return;
       case 'request':
         // A server that asks the client to do something is an effect in the other direction.
-        if (message.method === 'ping' || this.#options.serverRequests?.includes(message.method) === true) this.#toClient(message.line);
-        else this.#upstream?.send(errorLine(message.rawId, RPC.methodNotFound, `${message.method} is not passed on by this gateway`));
+        if (message.method === 'ping' || this.#options.serverRequests?.includes(message.method) === true)
+          this.#toClient(message.line);
+        else
+          this.#upstream?.send(
+            errorLine(
+              message.rawId,
+              RPC.methodNotFound,
+              `${message.method} is not passed on by this gateway`,
+            ),
+          );
         return;
       case 'response': {
         const key = keyOf(message.rawId);
@@ -517,7 +601,8 @@ function whenAborted(signal: AbortSignal): Promise<typeof HALTED> {
 /** `1` and `1.0` are one id. */
 const keyOf = (rawId: string): string => JSON.stringify(JSON.parse(rawId) as string | number);
 
-const keptMeta = (meta: JsonObject): JsonObject => Object.fromEntries(Object.entries(meta).filter(([name]) => KEPT_META.has(name)));
+const keptMeta = (meta: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(meta).filter(([name]) => KEPT_META.has(name)));
 
 /** The parts of a multi-round-trip retry (2026-07-28): they change the effect, so they are committed to. */
 function retryParts(params: JsonObject): JsonObject {
@@ -534,7 +619,11 @@ function boundRetry(params: JsonObject): readonly string[] {
 }
 
 /** How the server's answer is reported; the result is committed to, or its digest where it has no canonical form. */
-function outcomeOf({ body, line }: Response): { readonly status: 'completed' | 'failed'; readonly reason?: string; readonly result?: Json } {
+function outcomeOf({ body, line }: Response): {
+  readonly status: 'completed' | 'failed';
+  readonly reason?: string;
+  readonly result?: Json;
+} {
   const result = body['result'];
   if (result === undefined) return { status: 'failed', reason: 'upstream_error' };
   let recorded: Json;

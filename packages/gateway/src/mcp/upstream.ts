@@ -44,7 +44,9 @@ export async function startUpstream(spec: UpstreamSpec): Promise<Upstream> {
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (cause) => reject(new GatewayError('ERR_MCP_SERVER', `${program} cannot be started`, { cause })));
+    child.once('error', (cause) =>
+      reject(new GatewayError('ERR_MCP_SERVER', `${program} cannot be started`, { cause })),
+    );
   });
   // A server that closes its input is heard of by its end.
   child.stdin.on('error', () => undefined);
@@ -75,7 +77,10 @@ export async function startUpstream(spec: UpstreamSpec): Promise<Upstream> {
 /** RULE 28: no variable of the product reaches a governed child: data folder, socket, token, keys. */
 export function withoutSecrets(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].toUpperCase().startsWith(ENV_PREFIX)),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && !entry[0].toUpperCase().startsWith(ENV_PREFIX),
+    ),
   );
 }
 
