@@ -1,0 +1,128 @@
+/**
+ * The kill loop: start the server, load it, SIGKILL at a random moment, audit what is on disk, start again, ask every
+ * question again that got no answer. Which moments it hits is chance; what must hold holds at all of them.
+ */
+import type { Answer, PinnedPlane } from '@licet/api';
+import {
+  clientOf,
+  known,
+  makeFolders,
+  registerAgent,
+  startServer,
+  type Folders,
+  type Known,
+} from '../support/server-process.ts';
+import { audit, decisionOf, type Audit } from './audit.ts';
+import { acknowledge, client, newLedger, noteAnswer, redeem, type Ledger } from './load.ts';
+
+/** What a loop did; `violations` must be empty. */
+export interface KillReport {
+  readonly kills: number;
+  readonly entries: number;
+  readonly permits: number;
+  readonly starts: number;
+  readonly acknowledged: number;
+  /** Questions that got no answer, and how many of those had been decided before the kill. */
+  readonly unanswered: number;
+  readonly decidedUnseen: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly violations: readonly string[];
+}
+
+const CLIENTS = 16;
+
+/** Kills a loaded server `kills` times, each within `withinMs` of its first answer. */
+export async function killLoop(kills: number, withinMs = 500): Promise<KillReport> {
+  const folders = makeFolders('kill');
+  const ledger = newLedger();
+  let count = 0;
+  let unanswered = 0;
+  let decidedUnseen = 0;
+  let server = await startServer(folders);
+  let last: Audit | undefined;
+  try {
+    const plane = await known(folders);
+    const operator = await clientOf(plane, server.url, { token: plane.operatorToken });
+    const key = await registerAgent(operator, 'a-load');
+    await operator.close();
+    for (let round = 0; round < kills; round += 1) {
+      const agent = await clientOf(plane, server.url, { key });
+      if (last !== undefined) decidedUnseen += await askAgain(ledger, agent, last);
+      const stop = new AbortController();
+      const load = Array.from({ length: CLIENTS }, () =>
+        client(ledger, agent, folders.workspace, () => (count += 1), stop.signal),
+      );
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs));
+      await server.kill();
+      stop.abort();
+      await Promise.all(load);
+      await agent.close();
+      unanswered += ledger.unanswered.length + ledger.unansweredRedeems.length;
+      last = await audit(plane.folder, ledger);
+      if (ledger.violations.length > 0) break;
+      server = await startServer(folders);
+    }
+    last = await finalLook(ledger, plane, folders, key, server, last);
+  } finally {
+    await server.kill();
+    folders.remove();
+  }
+  return {
+    kills,
+    entries: last?.size ?? 0,
+    permits: last?.permits ?? 0,
+    starts: last?.starts ?? 0,
+    acknowledged: ledger.acknowledged.size,
+    unanswered,
+    decidedUnseen,
+    refused: Object.fromEntries(ledger.refused),
+    violations: ledger.violations,
+  };
+}
+
+/** The questions of the last kill, too, are asked again; then the log is looked at once more. */
+async function finalLook(
+  ledger: Ledger,
+  plane: Known,
+  _folders: Folders,
+  key: Parameters<typeof clientOf>[2]['key'] & {},
+  server: { readonly url: string; stop(): Promise<void> },
+  last: Audit | undefined,
+): Promise<Audit | undefined> {
+  if (ledger.violations.length > 0 || last === undefined) return last;
+  const agent = await clientOf(plane, server.url, { key });
+  await askAgain(ledger, agent, last);
+  await agent.close();
+  await server.stop();
+  return audit(plane.folder, ledger);
+}
+
+/** Asks each open question twice: the same decision each time, and the one in the log where one was made. */
+async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit): Promise<number> {
+  const { unanswered, unansweredRedeems } = ledger;
+  ledger.unanswered = [];
+  ledger.unansweredRedeems = [];
+  let decidedBefore = 0;
+  for (const { request } of unanswered) {
+    const before = decisionOf(last, agent.pinned.jkt, request.idempotencyKey);
+    if (before !== undefined) decidedBefore += 1;
+    const first = await agent.request(request);
+    const second = await agent.request(request);
+    noteAnswer(ledger, first, request.instance);
+    noteAnswer(ledger, second, request.instance);
+    if (first.executionId !== second.executionId)
+      ledger.violations.push(`asked again, ${request.idempotencyKey} became another execution`);
+    const indexes = [decisionIndex(ledger, first), decisionIndex(ledger, second)];
+    for (const index of indexes)
+      if (before !== undefined && index !== undefined && index !== before)
+        ledger.violations.push(`${request.idempotencyKey} was decided at ${before} and again at ${index}`);
+  }
+  for (const { permitted, instance } of unansweredRedeems) await redeem(ledger, agent, permitted, instance);
+  return decidedBefore;
+}
+
+/** Index of the decision that an answer shows. */
+function decisionIndex(ledger: Ledger, answer: Answer): number | undefined {
+  if (answer.verdict === 'allow') return acknowledge(ledger, answer.permit);
+  return answer.refusal === undefined ? undefined : acknowledge(ledger, answer.refusal);
+}

@@ -1,0 +1,140 @@
+/**
+ * A real server process on SQLite, and what a test needs to call it: an agent with a wide root grant, the operator's
+ * token, the trust that was pinned when the folder was made. The process can be killed at any moment.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseTrust, type Trust } from '@licet/evidence';
+import {
+  connect,
+  newPrivateJwk,
+  publicHalf,
+  type ConnectOptions,
+  type PinnedPlane,
+  type PrivateJwk,
+} from '@licet/api';
+import { isPlaneFolder, OWNER, readPlaneFolder, statePaths, type PlaneFolder } from '@licet/server';
+
+const SERVE = join(import.meta.dirname, 'serve.ts');
+/** A server that starts twenty times should compile its modules once. */
+const COMPILE_CACHE = join(tmpdir(), 'licet-compile-cache');
+
+/** Folders of one plane: its data, the user's state, the workspace that the starter policy names. */
+export interface Folders {
+  readonly root: string;
+  readonly data: string;
+  readonly state: string;
+  readonly workspace: string;
+}
+
+/** Makes folders that `remove` takes away again. The path is real: a symlink in it would be refused as a resource. */
+export function makeFolders(name: string): Folders & { remove(): void } {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), `licet-${name}-`)));
+  const workspace = join(root, 'workspace');
+  mkdirSync(workspace);
+  return {
+    root,
+    data: join(root, 'data'),
+    state: join(root, 'state'),
+    workspace,
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
+}
+
+export interface ServerProcess {
+  readonly pid: number;
+  readonly url: string;
+  readonly publicUrl: string;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves when the process has closed everything and is gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts the server of these folders; resolves when it listens. Fails with what it printed when it ends before. */
+export async function startServer(
+  { data, state, workspace }: Folders,
+  nodeArguments: readonly string[] = [],
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [...nodeArguments, SERVE, data, workspace], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LICET_STATE: state, NODE_COMPILE_CACHE: COMPILE_CACHE },
+  });
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const ended = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    await gone;
+  };
+  const { url, publicUrl } = await addresses(child);
+  return {
+    pid: child.pid!,
+    url,
+    publicUrl,
+    kill: () => ended('SIGKILL'),
+    stop: () => ended('SIGTERM'),
+  };
+}
+
+function addresses(child: ChildProcess): Promise<{ readonly url: string; readonly publicUrl: string }> {
+  let complaint = '';
+  child.stderr!.on('data', (part: Buffer) => (complaint += part.toString()));
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout! }).once('line', (line) => {
+      try {
+        resolve(JSON.parse(line) as { readonly url: string; readonly publicUrl: string });
+      } catch (cause) {
+        reject(new Error(`the server's first line is no JSON: ${line}`, { cause }));
+      }
+    });
+    child.once('close', (code) => reject(new Error(`the server ended with ${code}: ${complaint}`)));
+  });
+}
+
+/** What was pinned and kept when the plane was made. */
+export interface Known {
+  readonly folder: PlaneFolder;
+  readonly trust: Trust;
+  readonly operatorToken: string;
+  readonly contain: string;
+}
+
+/** Reads it from the folders of a plane that has been started once. */
+export async function known({ data, state }: Folders): Promise<Known> {
+  if (!(await isPlaneFolder(data))) throw new Error(`${data} holds no plane yet`);
+  const folder = await readPlaneFolder(data);
+  const paths = statePaths(state, folder.origin);
+  return {
+    folder,
+    trust: parseTrust(await readFile(paths.trust)),
+    operatorToken: (await readFile(paths.operatorToken, 'utf8')).trim(),
+    contain: paths.containSeed,
+  };
+}
+
+/** Returns a client; which one, the credential says. */
+export const clientOf = (
+  { trust, folder }: Known,
+  url: string,
+  credential: Pick<ConnectOptions, 'key' | 'token' | 'deadlineMs'>,
+): Promise<PinnedPlane> =>
+  connect({ url, trust, origin: folder.origin, audience: folder.audience, ...credential });
+
+/** Registers an assistant that may open roots as often as a test likes, and returns its key. */
+export async function registerAgent(operator: PinnedPlane, subject: string): Promise<PrivateJwk> {
+  const key = await newPrivateJwk();
+  const answer = await operator.register({
+    subject,
+    kind: 'agent',
+    name: subject,
+    groups: ['assistants'],
+    for: OWNER,
+    keys: [publicHalf(key)],
+    root: { perDay: 10_000_000, concurrent: 10_000_000 },
+  });
+  if (answer.verdict !== 'done') throw new Error(`${subject} was not registered: ${answer.code}`);
+  return key;
+}
