@@ -758,7 +758,10 @@ class ControlPlane implements Plane {
     );
     if (result === 'stale') return 'stale';
     if (result.reply.kind === 'decided')
-      return this.#recall(result.reply.exec, result.reply.sameRequest, { caller, instance: request.instance });
+      return this.#recall(result.reply.exec, result.reply.sameRequest, {
+        caller,
+        instance: request.instance,
+      });
     return answered(result);
   }
 

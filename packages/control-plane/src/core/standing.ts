@@ -86,8 +86,10 @@ export function rootObjection(rows: RowReader, caller: Caller, nowMs: number): O
   const used = rows.get('roots', caller.subject);
   const day = Math.floor(nowMs / 86_400_000);
   const untilTomorrow = (day + 1) * 86_400_000 - nowMs;
-  if (used !== undefined && used.open >= grant.concurrent) return { code: 'limit', retryAfterMs: 1_000 };
-  if (used !== undefined && used.day === day && used.today >= grant.perDay) {
+  // A grant of none is none, also for who has opened nothing yet.
+  const today = used?.day === day ? used.today : 0;
+  if ((used?.open ?? 0) >= grant.concurrent) return { code: 'limit', retryAfterMs: 1_000 };
+  if (today >= grant.perDay) {
     return { code: 'limit', retryAfterMs: untilTomorrow };
   }
   return undefined;
