@@ -290,7 +290,9 @@ function keepTime(
   const next = (): void => {
     if (stopped) return;
     timer = setTimeout(() => {
-      round = once().catch(() => undefined).finally(next);
+      round = once()
+        .catch(() => undefined)
+        .finally(next);
     }, TICK_MS);
     timer.unref();
   };

@@ -4,17 +4,36 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { base64url, type Json } from '@licet/evidence';
-import { makeProof, newPrivateJwk, publicHalf, type ExecutionRequest, type PinnedPlane, type PrivateJwk } from '@licet/api';
+import {
+  makeProof,
+  newPrivateJwk,
+  publicHalf,
+  type ExecutionRequest,
+  type PinnedPlane,
+  type PrivateJwk,
+} from '@licet/api';
 import { openPlane, type OpenedPlane, type OpenPlaneOptions } from '../src/index.ts';
 
 export const random = (length = 16): string => base64url(crypto.getRandomValues(new Uint8Array(length)));
 
 /** A folder that goes away with `remove`. */
-export function aFolder(): { readonly path: string; readonly data: string; readonly stateDir: string; readonly workspace: string; remove(): void } {
+export function aFolder(): {
+  readonly path: string;
+  readonly data: string;
+  readonly stateDir: string;
+  readonly workspace: string;
+  remove(): void;
+} {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'plane-')));
   const workspace = join(path, 'workspace');
   mkdirSync(workspace);
-  return { path, data: join(path, 'data'), stateDir: join(path, 'state'), workspace, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    data: join(path, 'data'),
+    stateDir: join(path, 'state'),
+    workspace,
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
 }
 
 export interface Fixture {
@@ -30,7 +49,14 @@ export interface Fixture {
 /** A fresh plane with both listeners. */
 export async function aPlane(options: Partial<OpenPlaneOptions> = {}): Promise<Fixture> {
   const folder = aFolder();
-  const plane = await openPlane({ ...folder, controlPort: 0, publicPort: 0, solo: true, deadlineMs: 10_000, ...options });
+  const plane = await openPlane({
+    ...folder,
+    controlPort: 0,
+    publicPort: 0,
+    solo: true,
+    deadlineMs: 10_000,
+    ...options,
+  });
   const token = plane.operatorToken!;
   return {
     plane,
@@ -47,7 +73,10 @@ export async function aPlane(options: Partial<OpenPlaneOptions> = {}): Promise<F
 }
 
 /** A request that the starter policy allows. */
-export const aRequest = (fixture: Pick<Fixture, 'folder'>, more: Partial<ExecutionRequest> = {}): ExecutionRequest => ({
+export const aRequest = (
+  fixture: Pick<Fixture, 'folder'>,
+  more: Partial<ExecutionRequest> = {},
+): ExecutionRequest => ({
   action: 'files/write_file',
   arguments: { path: join(fixture.folder.workspace, 'a.txt'), content: 'hi' },
   idempotencyKey: random(),
@@ -64,8 +93,15 @@ export async function anIdentity(
   roles: readonly string[] = [],
 ): Promise<{ readonly subject: string; readonly key: PrivateJwk }> {
   const key = await newPrivateJwk();
-  const agent = kind === 'agent' ? { for: 'u-owner', groups: ['assistants'], root: { perDay: 100, concurrent: 10 } } : {};
-  const answer = await fixture.operator.register({ kind, name: 'One', roles, keys: [publicHalf(key)], ...agent });
+  const agent =
+    kind === 'agent' ? { for: 'u-owner', groups: ['assistants'], root: { perDay: 100, concurrent: 10 } } : {};
+  const answer = await fixture.operator.register({
+    kind,
+    name: 'One',
+    roles,
+    keys: [publicHalf(key)],
+    ...agent,
+  });
   if (answer.verdict !== 'done') throw new Error(answer.code);
   return { subject: answer.subject!, key };
 }
@@ -86,31 +122,49 @@ export function raw(
 ): Promise<RawAnswer> {
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
-    const length = options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) };
-    const sent = httpRequest({ host: hostname, port, method, path: target, headers: { ...length, ...options.headers }, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        let json: RawAnswer['json'] = {};
-        try {
-          json = JSON.parse(text) as RawAnswer['json'];
-        } catch {
-          // Not JSON; `text` has it.
-        }
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
-      });
-    });
+    const length =
+      options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) };
+    const sent = httpRequest(
+      {
+        host: hostname,
+        port,
+        method,
+        path: target,
+        headers: { ...length, ...options.headers },
+        agent: false,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          let json: RawAnswer['json'] = {};
+          try {
+            json = JSON.parse(text) as RawAnswer['json'];
+          } catch {
+            // Not JSON; `text` has it.
+          }
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
+        });
+      },
+    );
     sent.on('error', reject);
     sent.end(options.body);
   });
 }
 
 /** The headers of a call that proves `key` for itself. */
-export async function proved(key: PrivateJwk, base: string, method: string, target: string, nowMs = Date.now()): Promise<Readonly<Record<string, string>>> {
+export async function proved(
+  key: PrivateJwk,
+  base: string,
+  method: string,
+  target: string,
+  nowMs = Date.now(),
+): Promise<Readonly<Record<string, string>>> {
   return { dpop: await makeProof(key, { method, url: `${base}${target}` }, nowMs) };
 }
 
 /** Number of entries in the log. */
-export const sizeOf = async (fixture: Pick<Fixture, 'operator'>): Promise<number> => (await fixture.operator.status()).size;
+export const sizeOf = async (fixture: Pick<Fixture, 'operator'>): Promise<number> =>
+  (await fixture.operator.status()).size;

@@ -15,13 +15,25 @@ beforeAll(async () => {
   const answer = await fixture.plane.request(request);
   expect(answer.verdict).toBe('allow');
   exec = answer.executionId;
-  await fixture.plane.report(exec, { instance: request.instance, status: 'completed', result: { said: CANARY } });
+  await fixture.plane.report(exec, {
+    instance: request.instance,
+    status: 'completed',
+    result: { said: CANARY },
+  });
   await fixture.plane.request(aRequest(fixture, { arguments: { path: `/etc/${CANARY}`, content: '' } }));
 });
 afterAll(() => fixture.close());
 
 test('rule 42: no canary, identity, action or path comes out of any public route or metric', async () => {
-  const targets = ['/status', '/checkpoint', '/tile/0/000.p/1', '/health.json', '/v1/public/feed?limit=200', `/v1/public/executions/${exec}`, `/v1/public/lineage/${exec}`];
+  const targets = [
+    '/status',
+    '/checkpoint',
+    '/tile/0/000.p/1',
+    '/health.json',
+    '/v1/public/feed?limit=200',
+    `/v1/public/executions/${exec}`,
+    `/v1/public/lineage/${exec}`,
+  ];
   const texts: string[] = [(await raw(fixture.url, 'GET', '/metrics')).text];
   for (const target of targets) {
     const answer = await raw(fixture.publicUrl, 'GET', target);
@@ -29,7 +41,17 @@ test('rule 42: no canary, identity, action or path comes out of any public route
     texts.push(answer.text);
   }
   const all = texts.join('\n');
-  for (const secret of [CANARY, 'a-default', 'u-owner', 'u-operator', 'write_file', fixture.folder.workspace, fixture.token, '"jkt"', '"args"']) {
+  for (const secret of [
+    CANARY,
+    'a-default',
+    'u-owner',
+    'u-operator',
+    'write_file',
+    fixture.folder.workspace,
+    fixture.token,
+    '"jkt"',
+    '"args"',
+  ]) {
     expect(all.includes(secret), secret).toBe(false);
   }
   expect(all).toContain(exec);
@@ -38,12 +60,24 @@ test('rule 42: no canary, identity, action or path comes out of any public route
 test('rule 42: entry bundles need an auditor on the control listener', async () => {
   const target = '/tile/entries/000.p/3';
   expect((await raw(fixture.publicUrl, 'GET', target)).status).toBe(404);
-  expect((await raw(fixture.publicUrl, 'GET', target, { headers: { authorization: `Bearer ${fixture.token}` } })).status).toBe(404);
+  expect(
+    (await raw(fixture.publicUrl, 'GET', target, { headers: { authorization: `Bearer ${fixture.token}` } }))
+      .status,
+  ).toBe(404);
   expect((await raw(fixture.url, 'GET', target)).status).toBe(404);
   const viewer = await anIdentity(fixture, 'user', ['viewer']);
-  expect((await raw(fixture.url, 'GET', target, { headers: await proved(viewer.key, fixture.url, 'GET', target) })).status).toBe(404);
+  expect(
+    (await raw(fixture.url, 'GET', target, { headers: await proved(viewer.key, fixture.url, 'GET', target) }))
+      .status,
+  ).toBe(404);
   const auditor = await anIdentity(fixture, 'user', ['auditor']);
-  expect((await raw(fixture.url, 'GET', target, { headers: await proved(auditor.key, fixture.url, 'GET', target) })).status).toBe(200);
+  expect(
+    (
+      await raw(fixture.url, 'GET', target, {
+        headers: await proved(auditor.key, fixture.url, 'GET', target),
+      })
+    ).status,
+  ).toBe(200);
 });
 
 test('rule 42: where genesis declares the log public, its entries are', async () => {

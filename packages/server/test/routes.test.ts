@@ -4,7 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROUTE_NAMES, ROUTES, type PrivateJwk, type Route } from '@licet/api';
 import { aPlane, anIdentity, proved, random, raw, type Fixture } from './fixture.ts';
 
-const CALLERS = ['nobody', 'stranger', 'agent', 'door', 'viewer', 'approver', 'operator', 'author', 'auditor'] as const;
+const CALLERS = [
+  'nobody',
+  'stranger',
+  'agent',
+  'door',
+  'viewer',
+  'approver',
+  'operator',
+  'author',
+  'auditor',
+] as const;
 const EXEC = '01890000-0000-7000-8000-000000000000';
 
 let fixture: Fixture;
@@ -28,7 +38,11 @@ function allowed(route: Route, caller: (typeof CALLERS)[number]): 'yes' | 'no ro
 }
 
 function targetOf(route: Route): string {
-  const id = route.path.includes('containments/') ? random(32) : route.path.includes('identities') ? 'u-none' : EXEC;
+  const id = route.path.includes('containments/')
+    ? random(32)
+    : route.path.includes('identities')
+      ? 'u-none'
+      : EXEC;
   return route.path.replace(':id', id).replace('*', '0/000');
 }
 
@@ -40,10 +54,14 @@ describe('on the control listener', () => {
       for (const caller of CALLERS) {
         const target = targetOf(route);
         const key = keys.get(caller);
-        const headers: Record<string, string> = key === undefined ? {} : { ...(await proved(key, fixture.url, route.method, target)) };
+        const headers: Record<string, string> =
+          key === undefined ? {} : { ...(await proved(key, fixture.url, route.method, target)) };
         if (route.method === 'POST') headers['content-type'] = 'application/json';
         const before = await fixture.plane.status();
-        const answer = await raw(fixture.url, route.method, target, { headers, ...(route.method === 'POST' ? { body: '{"surprise":1}' } : {}) });
+        const answer = await raw(fixture.url, route.method, target, {
+          headers,
+          ...(route.method === 'POST' ? { body: '{"surprise":1}' } : {}),
+        });
         const verdict = allowed(route, caller);
         const label = `${name} as ${caller}: ${answer.status} ${answer.text.slice(0, 120)}`;
         if (verdict === 'nobody') expect(answer.status, label).toBe(401);
@@ -62,7 +80,8 @@ describe('on the control listener', () => {
     const client = await fixture.plane.as({ key: keys.get('agent')! });
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 200);
-    for await (const event of client.events({ after: -1, signal: stop.signal })) expect(event.entry.type).toBe('containment');
+    for await (const event of client.events({ after: -1, signal: stop.signal }))
+      expect(event.entry.type).toBe('containment');
   });
   test('has no route of the public projection', async () => {
     expect((await raw(fixture.url, 'GET', '/v1/public/feed')).status).toBe(404);
@@ -73,8 +92,15 @@ describe('on the public listener', () => {
   test('rule 42: exactly the public routes exist, and no other method on them', async () => {
     for (const name of ROUTE_NAMES) {
       const route: Route = ROUTES[name];
-      const answer = await raw(fixture.publicUrl, route.method, targetOf(route), route.method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {});
-      const shared = ROUTE_NAMES.some((other) => ROUTES[other].listener !== 'control' && targetOf(ROUTES[other]) === targetOf(route));
+      const answer = await raw(
+        fixture.publicUrl,
+        route.method,
+        targetOf(route),
+        route.method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {},
+      );
+      const shared = ROUTE_NAMES.some(
+        (other) => ROUTES[other].listener !== 'control' && targetOf(ROUTES[other]) === targetOf(route),
+      );
       if (route.listener === 'control' && !shared) expect(answer.status, name).toBe(404);
       if (route.listener === 'control') continue;
       expect([200, 404], name).toContain(answer.status);
@@ -87,7 +113,9 @@ describe('on the public listener', () => {
 
 test('the description names every route of the table', async () => {
   const { json } = await raw(fixture.url, 'GET', '/openapi.json');
-  const described = Object.values(json['paths'] as Record<string, Record<string, { readonly operationId: string }>>).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
+  const described = Object.values(
+    json['paths'] as Record<string, Record<string, { readonly operationId: string }>>,
+  ).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   const expected = ROUTE_NAMES.filter((name) => ROUTES[name].listener !== 'public');
   expect(described.toSorted()).toEqual([...expected].toSorted());
 });
