@@ -17,12 +17,15 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
+// oxlint-disable-next-line typescript/no-explicit-any -- what a wire says, looked into by hand
+type Loose = Record<string, any>;
+
 interface Line {
   readonly raw: string;
   readonly id?: unknown;
   readonly method?: string;
   readonly params?: Record<string, unknown>;
-  readonly result?: Record<string, any>;
+  readonly result?: Loose;
   readonly error?: { readonly code: number; readonly message: string };
 }
 
@@ -94,11 +97,11 @@ function aProxy(plane: Adversary = anAdversary({ ttlMs: 5_000 }), options: Parti
     send({ jsonrpc: '2.0', id, method, params });
     return until((line) => line.id === id && line.method === undefined);
   };
-  const received = (): Record<string, any>[] =>
+  const received = (): Loose[] =>
     readFileSync(journal, 'utf8')
       .split('\n')
       .filter(Boolean)
-      .map((line) => JSON.parse(line) as Record<string, any>);
+      .map((line) => JSON.parse(line) as Loose);
   const receivedCalls = () => received().filter(({ method }) => method === 'tools/call');
   return {
     plane,

@@ -3,7 +3,7 @@
 
 /** Control, format (bidirectional, zero-width, tags), private, unassigned, surrogate; odd spaces and line separators. */
 const HIDDEN =
-  /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u{e0100}-\u{e01ef}\ufe00-\ufe0f]/gu;
+  /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}|\u034f|\u115f|\u1160|\u17b4|\u17b5|\u3164|\uffa0|[\u{e0100}-\u{e01ef}]|[\ufe00-\ufe0f]/gu;
 
 /** Returns the text with every character that cannot be seen written as `\u{…}`. */
 export function visible(text: string): string {
