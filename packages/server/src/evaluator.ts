@@ -119,7 +119,8 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
         if (old >= number - 1) continue;
         layersOf.delete(old);
         for (const lane of lanes)
-          if (lane?.loaded.delete(old) === true) void send(lane, { kind: 'drop', bundle: old });
+          if (lane?.loaded.delete(old) === true)
+            send(lane, { kind: 'drop', bundle: old }).catch(() => undefined);
       }
       return loaded;
     },
@@ -129,6 +130,11 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
         throw new ControlPlaneError('ERR_PLANE_OVERLOADED', `${inFlight} evaluations are waiting`);
       inFlight += 1;
       try {
+        // Let what has arrived with this one be counted: evaluating here is synchronous, so nothing could be while it runs.
+        await new Promise((next) => setImmediate(next));
+        if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
+        if (!numbers.has(loaded))
+          throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
         return inFlight === 1 ? engine.evaluate(loaded, input) : await inWorker(loaded, input);
       } finally {
         inFlight -= 1;

@@ -45,11 +45,12 @@ export function localCalls({ parts, service, principals, jkt, deadlineMs }: Loca
   };
   const call: Call = async <N extends RouteName>(name: N, input: CallInput): Promise<AnswerOf<N>> => {
     const route: Route = ROUTES[name];
-    const principal = await principalOf();
+    // The body first, before anything is waited for: what the caller changes meanwhile is not what it asked.
     const body = route.body === undefined ? {} : { body: overTheWire(input.body ?? {}) };
     const query: Record<string, Json> = {};
     for (const [field, value] of Object.entries(input.query ?? {}))
       if (value !== undefined) query[field] = value;
+    const principal = await principalOf();
     const timeout = AbortSignal.timeout(deadlineMs + (input.extraMs ?? 0));
     const signal = input.signal === undefined ? timeout : AbortSignal.any([timeout, input.signal]);
     const answer = service.invoke(name, principal, {

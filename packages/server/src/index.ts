@@ -1,6 +1,6 @@
 // The face of @licet/server.
 export { openPlane, type Credential, type OpenedPlane, type OpenPlaneOptions } from './open-plane.ts';
-export type { ListenOptions } from './owner.ts';
+export { SOCKET_FILE, type ListenOptions } from './owner.ts';
 export {
   DEFAULT_AGENT,
   DEFAULT_DOOR,

@@ -37,6 +37,7 @@ import { ServerError } from './errors.ts';
 import { localCalls, type Local } from './in-process.ts';
 import { openOwner, type ListenOptions, type Owner } from './owner.ts';
 import { hostResolver } from './resolver.ts';
+import { overTheWire } from './service.ts';
 import { readAgentKey, readSeed, statePaths } from './state-folder.ts';
 
 /** How to open a plane. */
@@ -190,7 +191,10 @@ async function assemble(
       locals.set(of, known);
       return known;
     };
-    const call: Call = async <N extends RouteName>(name: N, input: CallInput) => {
+    const call: Call = async <N extends RouteName>(name: N, given: CallInput) => {
+      // A call that is repeated says the same, whatever the caller did to its object meanwhile.
+      const input =
+        owner !== undefined || given.body === undefined ? given : { ...given, body: overTheWire(given.body) };
       const untilMs = performance.now() + deadlineMs;
       for (;;) {
         if (closed) throw new PlaneError('unreachable', 'unreachable: this client is closed');

@@ -1,0 +1,90 @@
+// Goal: workers say what this thread says, and a worker that fails, or a queue that is full, never lets anything pass.
+// Method: the starter policy, the same inputs both ways, workers stopped under way.
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { afterAll, expect, test } from 'vitest';
+import {
+  assembleBundle,
+  createEngine,
+  loadBundle,
+  starterPolicy,
+  testFiles,
+  testInput,
+  type DecisionInput,
+  type PolicyTest,
+} from '@licet/policy';
+import { workerEvaluator } from '../src/index.ts';
+
+const engine = createEngine(cedar);
+const team = assembleBundle(starterPolicy({ workspace: '/workspace' }));
+const reference = loadBundle(engine, { team });
+const evaluators: { close(): Promise<void> }[] = [];
+afterAll(() => Promise.all(evaluators.map((one) => one.close())));
+
+const { tests } = testFiles(starterPolicy({ workspace: '/workspace' }))['policy.test.json'] as unknown as {
+  readonly tests: readonly PolicyTest[];
+};
+const inputs: readonly DecisionInput[] = tests.map((one) => testInput(reference, one));
+
+function anEvaluator(options: { readonly workers?: number; readonly maxQueue?: number } = {}) {
+  const evaluator = workerEvaluator({ engine, ...options });
+  evaluators.push(evaluator);
+  return evaluator;
+}
+
+test('one at a time or many at once, in this thread or in workers, the evaluation is the same', async () => {
+  const evaluator = anEvaluator({ workers: 2 });
+  const loaded = await evaluator.load({ team });
+  expect(inputs.length).toBeGreaterThan(4);
+  const expected = inputs.map((input) => engine.evaluate(reference, input));
+  for (const [at, input] of inputs.entries())
+    expect(await evaluator.evaluate(loaded, input)).toEqual(expected[at]);
+  const many = await Promise.all(
+    Array.from({ length: 60 }, (_, at) => evaluator.evaluate(loaded, inputs[at % inputs.length]!)),
+  );
+  for (const [at, evaluation] of many.entries()) expect(evaluation).toEqual(expected[at % inputs.length]);
+  expect(evaluator.inFlight).toBe(0);
+});
+
+test('a full queue is overloaded, and empties again', async () => {
+  const evaluator = anEvaluator({ workers: 1, maxQueue: 4 });
+  const loaded = await evaluator.load({ team });
+  const results = await Promise.allSettled(
+    Array.from({ length: 10 }, () => evaluator.evaluate(loaded, inputs[0]!)),
+  );
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
+  for (const result of results.slice(4))
+    expect(result).toMatchObject({ reason: { code: 'ERR_PLANE_OVERLOADED' } });
+  expect((await evaluator.evaluate(loaded, inputs[0]!)).verdict).toBe('allow');
+});
+
+test('a bundle that was not loaded here, and a closed evaluator, decide nothing', async () => {
+  const evaluator = anEvaluator({ workers: 1 });
+  const loaded = await evaluator.load({ team });
+  const [, strange] = await Promise.allSettled([
+    evaluator.evaluate(loaded, inputs[0]!),
+    evaluator.evaluate(reference, inputs[0]!),
+  ]);
+  expect(strange).toMatchObject({ status: 'rejected', reason: { code: 'ERR_PLANE_BUNDLE' } });
+  const underWay = Promise.allSettled(
+    Array.from({ length: 8 }, () => evaluator.evaluate(loaded, inputs[0]!)),
+  );
+  await evaluator.close();
+  for (const result of (await underWay).slice(1)) {
+    if (result.status === 'fulfilled') expect(result.value.verdict).toBe('allow');
+    else expect(result.reason).toBeInstanceOf(Error);
+  }
+  await expect(evaluator.evaluate(loaded, inputs[0]!)).rejects.toMatchObject({
+    code: 'ERR_PLANE_OVERLOADED',
+  });
+});
+
+test('bundles may change under load: each request is decided by the one it was prepared with', async () => {
+  const evaluator = anEvaluator({ workers: 2 });
+  const observing = assembleBundle(starterPolicy({ workspace: '/workspace', observe: true }));
+  const [strict, lenient] = [await evaluator.load({ team }), await evaluator.load({ team: observing })];
+  const denied = inputs.find((input) => engine.evaluate(reference, input).verdict === 'deny')!;
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, at) => evaluator.evaluate(at % 2 === 0 ? strict : lenient, denied)),
+  );
+  for (const [at, { verdict }] of answers.entries()) expect(verdict).toBe(at % 2 === 0 ? 'deny' : 'allow');
+});
