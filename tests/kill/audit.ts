@@ -46,12 +46,14 @@ function auditEntries(entries: readonly Uint8Array[], ledger: Ledger): Audit {
     const entry: Entry = parseEntry(bytes);
     if (entry.type === 'permit' || (entry.type === 'refusal' && entry.idem !== undefined)) {
       // RULE 6: one decision under one key, whatever was lost between.
-      if (decided.has(entry.idem!)) ledger.violations.push(`entry ${index} decides a key for the second time`);
+      if (decided.has(entry.idem!))
+        ledger.violations.push(`entry ${index} decides a key for the second time`);
       decided.set(entry.idem!, index);
     }
     if (entry.type === 'permit') permits.add(permitId(bytes));
     if (entry.type !== 'start') return;
-    if (!permits.has(entry.permit)) ledger.violations.push(`start ${index} names a permit that is not before it`);
+    if (!permits.has(entry.permit))
+      ledger.violations.push(`start ${index} names a permit that is not before it`);
     const other = startOf.get(entry.permit);
     if (other !== undefined) ledger.violations.push(`the permit of start ${index} was spent at ${other} too`);
     startOf.set(entry.permit, index);

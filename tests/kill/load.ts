@@ -138,8 +138,7 @@ export async function client(
       const permitted = answer;
       const outcomes = await Promise.all(rivals.map((rival) => redeem(ledger, plane, permitted, rival)));
       outcomes.forEach((outcome, i) => {
-        if (outcome === undefined)
-          ledger.unansweredRedeems.push({ permitted, instance: rivals[i]! });
+        if (outcome === undefined) ledger.unansweredRedeems.push({ permitted, instance: rivals[i]! });
       });
       if (outcomes.filter((outcome) => outcome === true).length > 1)
         ledger.violations.push(`${permitted.executionId} was redeemed twice`);

@@ -3,15 +3,7 @@
  * question again that got no answer. Which moments it hits is chance; what must hold holds at all of them.
  */
 import type { Answer, PinnedPlane } from '@licet/api';
-import {
-  clientOf,
-  known,
-  makeFolders,
-  registerAgent,
-  startServer,
-  type Folders,
-  type Known,
-} from '../support/server-process.ts';
+import { clientOf, known, makeFolders, registerAgent, startServer } from '../support/server-process.ts';
 import { audit, decisionOf, type Audit } from './audit.ts';
 import { acknowledge, client, newLedger, noteAnswer, redeem, type Ledger } from './load.ts';
 
@@ -62,7 +54,14 @@ export async function killLoop(kills: number, withinMs = 500): Promise<KillRepor
       if (ledger.violations.length > 0) break;
       server = await startServer(folders);
     }
-    last = await finalLook(ledger, plane, folders, key, server, last);
+    // The questions of the last kill, too, are asked again; then the log is looked at once more.
+    if (ledger.violations.length === 0 && last !== undefined) {
+      const agent = await clientOf(plane, server.url, { key });
+      decidedUnseen += await askAgain(ledger, agent, last);
+      await agent.close();
+      await server.stop();
+      last = await audit(plane.folder, ledger);
+    }
   } finally {
     await server.kill();
     folders.remove();
@@ -78,23 +77,6 @@ export async function killLoop(kills: number, withinMs = 500): Promise<KillRepor
     refused: Object.fromEntries(ledger.refused),
     violations: ledger.violations,
   };
-}
-
-/** The questions of the last kill, too, are asked again; then the log is looked at once more. */
-async function finalLook(
-  ledger: Ledger,
-  plane: Known,
-  _folders: Folders,
-  key: Parameters<typeof clientOf>[2]['key'] & {},
-  server: { readonly url: string; stop(): Promise<void> },
-  last: Audit | undefined,
-): Promise<Audit | undefined> {
-  if (ledger.violations.length > 0 || last === undefined) return last;
-  const agent = await clientOf(plane, server.url, { key });
-  await askAgain(ledger, agent, last);
-  await agent.close();
-  await server.stop();
-  return audit(plane.folder, ledger);
 }
 
 /** Asks each open question twice: the same decision each time, and the one in the log where one was made. */
