@@ -186,7 +186,7 @@ describe('files', () => {
       /(?<![\w.])\/(?:work|Users)\/[\w.]/,
       /(?<![\w.])\/home\/(?!agent\b|user\b|me\b|alice\b|bob\b)[\w.]/,
       /(?<![\w.])\/tmp\/[a-z]\//,
-      /\bregistry\.[a-z]|\bnpmmirror\b|\bartifactory\b|\bverdaccio\b|"resolved": "https?:/i,
+      /\bregistry\.[a-z-]+\.(?:com|org|net|io|dev|local|internal)\b|\bnpmmirror\b|\bartifactory\b|"resolved": "https?:/i,
     ];
     const self = 'tests/tree.test.ts';
     const wrong = everyFile
