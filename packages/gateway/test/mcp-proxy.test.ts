@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Denial, Held } from '@licet/api';
+import { bundleDigest } from '@licet/evidence';
 import { createDoor, processMemory } from '@licet/sdk';
+import { definitionDigest } from '../src/mcp/definition.ts';
 import { anAdversary, type Adversary } from '../../sdk/test/adversary.ts';
 import { runMcpProxy, type McpProxyEnd, type McpProxyOptions } from '../src/mcp/proxy.ts';
 
@@ -486,6 +488,50 @@ describe('pins', () => {
     expect(
       (await proxy.ask('tools/call', { name: 'echo', arguments: {} })).result!['content'][0].text,
     ).toContain('unpinned');
+  });
+
+  it('the pins of the bundle that the permit names win over the file, and only tools it describes are shown', async () => {
+    const spec = { name: 'echo', description: 'a', inputSchema: { type: 'object' } };
+    const tools = [spec, { ...spec, name: 'stale' }, { ...spec, name: 'undescribed' }];
+    const bundle = {
+      actions: { 'fixture/echo': {}, 'fixture/stale': {} },
+      pins: { 'fixture/echo': definitionDigest(spec), 'fixture/stale': definitionDigest(spec) },
+    };
+    const digest = bundleDigest(bundle);
+    const plane = anAdversary({
+      ttlMs: 5_000,
+      permit: (entry) => ({ ...entry, bundles: [{ layer: 'team', digest, version: 1 }] }),
+      bundles: () => [{ layer: 'team', digest, version: 1, active: true, signed: { bundle, sigs: [] } }],
+    });
+    const proxy = aProxy(plane);
+    writeFileSync(proxy.toolsFile, JSON.stringify(tools));
+    await initialize(proxy);
+    expect((await proxy.ask('tools/list')).result!['tools']).toEqual([spec]);
+    expect(
+      (await proxy.ask('tools/call', { name: 'echo', arguments: {} })).result!['isError'],
+    ).toBeUndefined();
+    expect(
+      (await proxy.ask('tools/call', { name: 'stale', arguments: {} })).result!['content'][0].text,
+    ).toContain('tool_changed');
+    expect(
+      (await proxy.ask('tools/call', { name: 'undescribed', arguments: {} })).result!['content'][0].text,
+    ).toContain('unknown_tool');
+  });
+
+  it('a bundle that is not the one in the permit, or cannot be read, leaves every tool refused', async () => {
+    for (const bundles of [
+      () => [],
+      () => {
+        throw new Error('gone');
+      },
+    ]) {
+      const proxy = aProxy(anAdversary({ ttlMs: 5_000, bundles }));
+      await initialize(proxy);
+      expect((await proxy.ask('tools/list')).result!['tools']).toEqual([]);
+      expect(
+        (await proxy.ask('tools/call', { name: 'echo', arguments: {} })).result!['content'][0].text,
+      ).toContain('unpinned');
+    }
   });
 
   it('the permit names the definition that was called', async () => {

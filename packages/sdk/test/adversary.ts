@@ -144,6 +144,8 @@ export interface Bends {
   ttlMs?: number;
   execution?: (executionId: string) => ExecutionView | Promise<ExecutionView>;
   decide?: (executionId: string) => Answer | undefined;
+  /** Default: doors may not read bundles. */
+  bundles?: () => Awaited<ReturnType<PlaneClient['bundles']>>;
 }
 
 /** What `anAdversary` returns. */
@@ -392,6 +394,12 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
       const first = index * 256;
       if (first + width > nodes) return undefined;
       return encodeTile(Array.from({ length: width }, (_, at) => log.node(level * 8, first + at)));
+    },
+    async bundles() {
+      if (bends.bundles !== undefined) return bends.bundles();
+      throw new PlaneError('forbidden', 'not for doors', {
+        problem: { type: '', title: '', status: 403, code: 'forbidden', detail: '', next: '' },
+      });
     },
     async close() {},
   };

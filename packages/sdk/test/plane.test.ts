@@ -1,6 +1,6 @@
 // Goal: the guard with the real plane, in process and over HTTP: what a developer's three lines do. Method: a plane in
 // a folder of its own with the starter policy; real files; the operator approves and contains.
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

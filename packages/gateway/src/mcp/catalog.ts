@@ -2,6 +2,7 @@
 // that what it compares is the whole list and not what a client chose to look at.
 import { bundleDigest, type Json } from '@licet/evidence';
 import type { BundleRef } from '@licet/evidence';
+import { PlaneError } from '@licet/api';
 import type { Door } from '@licet/sdk';
 import { inspectTools, type InspectedTool } from './definition.ts';
 import { isObject, type JsonObject } from './message.ts';
@@ -45,18 +46,26 @@ export class Catalog {
   #listedAt = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | undefined;
   #file: PinFile | undefined;
-  #bundle: { readonly digest: string; readonly pins: JsonObject; readonly actions: JsonObject } | undefined;
+  /** Digest of the bundle that the last permit named. */
+  #inForce: string | undefined;
+  #bundle: { readonly pins: JsonObject; readonly actions: JsonObject } | 'forbidden' | 'unreadable' =
+    'unreadable';
 
   constructor(parts: CatalogParts) {
     this.#parts = parts;
   }
 
-  /** Reads the pins of the bundle that a permit names. Only that one counts: its digest is in the log. */
-  async readBundle(refs: readonly BundleRef[]): Promise<void> {
-    const digest = refs.find((ref) => ref.layer === 'team')?.digest;
-    if (digest === undefined || digest === this.#bundle?.digest) return;
+  /**
+   * Reads the pins of the bundle that a permit names. Only that one counts: its digest is in the log. A door that may
+   * not read bundles goes by its pin file; any other failure leaves every tool refused until it is read. Without
+   * `refs`, what could not be read before is tried again.
+   */
+  async readBundle(refs?: readonly BundleRef[]): Promise<void> {
+    const digest = refs === undefined ? this.#inForce : refs.find((ref) => ref.layer === 'team')?.digest;
+    if (digest === undefined || (digest === this.#inForce && this.#bundle !== 'unreadable')) return;
     // Another bundle decides from now on: the pins of the old one count no more.
-    this.#bundle = undefined;
+    this.#inForce = digest;
+    this.#bundle = 'unreadable';
     try {
       const found = (await this.#parts.door.client.bundles()).find(
         (bundle) => bundle.digest === digest,
@@ -66,11 +75,10 @@ export class Catalog {
       if (!isObject(bundle) || bundleDigest(bundle) !== digest)
         throw new Error('it is not the one that the permit names');
       if (!isObject(bundle['pins']) || !isObject(bundle['actions'])) throw new Error('it has no pins');
-      this.#bundle = { digest, pins: bundle['pins'], actions: bundle['actions'] };
+      this.#bundle = { pins: bundle['pins'], actions: bundle['actions'] };
     } catch (error) {
-      this.#parts.note(
-        `the pins of bundle ${digest} cannot be read (${String(error)}); only pinned in the pin file counts`,
-      );
+      if (error instanceof PlaneError && error.problem?.status === 403) this.#bundle = 'forbidden';
+      this.#parts.note(`the pins of bundle ${digest} cannot be read: ${String(error)}`);
     }
   }
 
@@ -98,7 +106,10 @@ export class Catalog {
     if (tool.fault !== undefined || found.length > 1)
       return { kind: 'refused', code: 'name_collision', why: tool.fault ?? 'the name stands twice' };
     const { action, digest } = tool;
-    if (this.#bundle !== undefined && !Object.hasOwn(this.#bundle.actions, action)) {
+    if (this.#bundle === 'unreadable') {
+      return { kind: 'refused', code: 'unpinned', why: 'the pins of the bundle in force cannot be read' };
+    }
+    if (this.#bundle !== 'forbidden' && !Object.hasOwn(this.#bundle.actions, action)) {
       return { kind: 'refused', code: 'unknown_tool', why: 'no bundle describes this tool' };
     }
     const pin = this.#pinOf(name, action);
@@ -134,10 +145,8 @@ export class Catalog {
   }
 
   #pinOf(name: string, action: string): string | undefined {
-    const signed =
-      this.#bundle === undefined || !Object.hasOwn(this.#bundle.pins, action)
-        ? undefined
-        : this.#bundle.pins[action];
+    const pins = typeof this.#bundle === 'string' ? {} : this.#bundle.pins;
+    const signed = Object.hasOwn(pins, action) ? pins[action] : undefined;
     // What the bundle's authors signed wins over a file on this machine.
     if (signed !== undefined) return typeof signed === 'string' ? signed : '';
     const tools = this.#file?.tools;

@@ -25,7 +25,7 @@ import {
   VERSION_META,
   type Era,
 } from './answers.ts';
-import { Catalog, type PinSettings } from './catalog.ts';
+import { Catalog, type PinSettings, type Standing } from './catalog.ts';
 import { readLines } from './lines.ts';
 import {
   isObject,
@@ -325,7 +325,13 @@ class McpProxy {
           progress?.(`waiting for approval by ${held.holds.map(({ group }) => group).join(', ')}`),
         ...(this.#options.holdWaitMs === undefined ? {} : { holdWaitMs: this.#options.holdWaitMs }),
       });
+      // A bundle that was published meanwhile may pin another definition than the one that was looked at.
       await this.#catalog.readBundle(execution.permit.entry.bundles);
+      const objection = asked.check?.();
+      if (objection !== undefined) {
+        this.#track(execution.report({ status: 'halted', reason: objection.code }));
+        throw objection;
+      }
       await this.#forward(request, execution, asked.emit(execution.args), refuse);
     } catch (error) {
       if (error instanceof Denied || error instanceof Halted) refuse(error);
@@ -341,24 +347,32 @@ class McpProxy {
     if (typeof name !== 'string') return 'name is a string';
     if (!isObject(args)) return 'arguments is an object';
     await this.#catalog.refresh();
+    await this.#catalog.readBundle();
     const standing = this.#catalog.standing(name);
-    if (standing.kind === 'refused') {
-      throw new Denied(`${this.#options.server}/${name}`, {
-        code: standing.code,
-        reason: `${standing.why}.`,
-        next:
-          standing.code === 'unknown_tool'
-            ? 'Use a tool of the list.'
-            : 'Do not call it; a person has to review and pin it first. Tell the operator.',
-      });
-    }
+    if (standing.kind === 'refused') throw this.#refusal(name, standing);
     return {
       action: standing.action,
       arguments: args,
       // The permit's entry names the definition that was called.
       bound: [`tool:${standing.digest}`],
       emit: (committed) => ({ name, arguments: committed }),
+      check: () => {
+        const now = this.#catalog.standing(name);
+        if (now.kind === 'refused') return this.#refusal(name, now);
+        return now.digest === standing.digest ? undefined : this.#refusal(name, CHANGED);
+      },
     };
+  }
+
+  #refusal(name: string, standing: Standing & { readonly kind: 'refused' }): Denied {
+    return new Denied(`${this.#options.server}/${name}`, {
+      code: standing.code,
+      reason: `${standing.why}.`,
+      next:
+        standing.code === 'unknown_tool'
+          ? 'Use a tool of the list.'
+          : 'Do not call it; a person has to review and pin it first. Tell the operator.',
+    });
   }
 
   #askedMethod({ method, params }: Request): Asked | string {
@@ -587,7 +601,15 @@ interface Asked {
   readonly arguments: JsonObject;
   readonly bound: readonly string[];
   readonly emit: (committed: JsonObject) => JsonObject;
+  /** Looks again once the permit is there. */
+  readonly check?: () => Denied | undefined;
 }
+
+const CHANGED = {
+  kind: 'refused',
+  code: 'tool_changed',
+  why: 'the definition of this tool changed while it was decided',
+} as const;
 
 const HALTED = Symbol('halted');
 
