@@ -1,6 +1,5 @@
 // `licet demo`: the main job. Runs every claim on real tools and tells what it saw; `--once` ends afterwards.
 import type { Command } from 'commander';
-import { runDemo } from '../demo/run-demo.ts';
 
 /** Adds the command. */
 export function demo(program: Command): void {
@@ -12,14 +11,19 @@ export function demo(program: Command): void {
     .option('--folder <path>', 'an existing empty folder for everything that it makes')
     .option('--port <number>', 'port of the plane', Number)
     .action(async (options: { once: boolean; json: boolean; folder?: string; port?: number }) => {
-      const say = (line: string): void => void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+      const say = (line: string): void =>
+        void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+      // Loaded when asked for: its tools are no part of the packed command.
+      const { runDemo } = await import('../demo/run-demo.ts');
       const { report, world } = await runDemo({
         say,
         ...(options.folder === undefined ? {} : { folder: options.folder }),
         ...(options.port === undefined ? {} : { port: options.port }),
       });
       const held = report.claims.filter(({ ok }) => ok).length;
-      say(`\n${held} of ${report.claims.length} claims hold. Evidence: ${report.evidence.execution}, ${report.evidence.run}`);
+      say(
+        `\n${held} of ${report.claims.length} claims hold. Evidence: ${report.evidence.execution}, ${report.evidence.run}`,
+      );
       say(`Check it yourself: licet verify ${report.evidence.run} --trust ${report.evidence.trust}`);
       if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
       process.exitCode = report.ok ? 0 : 1;
@@ -27,7 +31,9 @@ export function demo(program: Command): void {
         await world.close();
         return;
       }
-      say(`\nThe plane stays up: ${world.plane.url} (control), ${world.plane.publicUrl} (public). Ctrl-C ends it.`);
+      say(
+        `\nThe plane stays up: ${world.plane.url} (control), ${world.plane.publicUrl} (public). Ctrl-C ends it.`,
+      );
       await new Promise((resolve) => {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);

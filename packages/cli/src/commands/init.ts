@@ -1,0 +1,73 @@
+/** `licet init`: makes a plane and its first policy; starts nothing. */
+import { Option, type Command } from 'commander';
+import { action, withJson } from '../command.ts';
+import { CliError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
+import { dataFolderOf, stateFolderOf } from '../places.ts';
+
+/** Adds the options of a plane that is to be made. */
+export function withMaking(command: Command): Command {
+  return command
+    .option('--solo', 'one person suffices where otherwise two must act')
+    .option('--observe', 'begin with a policy that stops nothing and records everything')
+    .option(
+      '--workspace <path>',
+      'folder that agents may work in (default: workspace beside the data folder)',
+    )
+    .option('--program <path...>', 'programs that agents may run (default: a few that only print)')
+    .option('--policy <dir>', 'publish this bundle folder instead of the starter')
+    .option('--tenant <name>')
+    .addOption(new Option('--origin <origin>', 'name of the log (default: licet.local/ and 16 hex digits)'))
+    .addOption(
+      new Option('--custody <kind>', 'whether agents share the OS account of the plane').choices([
+        'same-user',
+        'separate',
+      ]),
+    )
+    .option('--public', 'entries are public too, not only hashes');
+}
+
+/** Adds the command. */
+export function addInit(program: Command): void {
+  withMaking(withJson(program.command('init')))
+    .description('make a plane: data folder, keys, trust store, operator token, first policy')
+    .option('--data <dir>', 'data folder (default: LICET_DATA, else .licet)')
+    .action(
+      action<MakeOptions>(async ({ options, out }) => {
+        const data = dataFolderOf(options);
+        const { isPlaneFolder, openPlane, statePaths } = await import('@licet/server');
+        if (await isPlaneFolder(data))
+          throw new CliError('ERR_CLI_EXISTS', `${data} holds a plane already`, {
+            still: 'It was not touched.',
+            next: 'Start it with licet up.',
+          });
+        const opened = await openPlane({ ...openOptions(data, options), socket: false });
+        try {
+          const first = await publishFirst(opened, data, options);
+          const paths = statePaths(stateFolderOf(), opened.origin);
+          const { state, why } = await opened.status();
+          out.document({
+            ok: true,
+            data,
+            origin: opened.origin,
+            trust: opened.trustPath,
+            token: paths.operatorToken,
+            workspace: first.workspace,
+            state,
+          });
+          out.line(`${out.style('good', '✓')} ${opened.origin}`);
+          out.line(`  data       ${data}`);
+          out.line(`  workspace  ${first.workspace}`);
+          out.line(`  trust      ${opened.trustPath}`);
+          out.line(`  token      ${paths.operatorToken} (yours: approve, contain, publish)`);
+          out.line(`  ${state}: ${why}`);
+          if (first.observing) out.line(out.style('warn', 'Observing: nothing is being stopped.'));
+          out.line('Next: licet up');
+        } finally {
+          await opened.close();
+        }
+        return EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,180 @@
+/** `licet log fsck | tail | export`: the log computed again, followed, and written out as static tlog-tiles. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import {
+  base64url,
+  parseCheckpoint,
+  parseNote,
+  tilePath,
+  TILE_WIDTH,
+  tileWidth,
+  type Entry,
+} from '@licet/evidence';
+import { requirePlane, withAttached } from '../attach.ts';
+import { action, withPlane } from '../command.ts';
+import { CliError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { checkMeaning } from '../fsck.ts';
+import { printable, time, type Output } from '../output.ts';
+
+/** Adds the commands. */
+export function addLog(program: Command): void {
+  const log = program.command('log').description('the log itself');
+  addFsck(log);
+  addTail(log);
+  addExport(log);
+}
+
+function addFsck(log: Command): void {
+  withPlane(log.command('fsck'))
+    .summary('compute the whole log again and compare')
+    .description(
+      'Compute the whole log again: every entry, leaf, tile and head, every permit, start and outcome, and the root you\n' +
+        'remember. Reads only, so a plane may run meanwhile.',
+    )
+    .action(
+      action(async ({ options, out }) => {
+        const data = await requirePlane(options);
+        const { inspectDataFolder } = await import('@licet/store');
+        const inspection = inspectDataFolder(data);
+        const progress = out.progress('fsck');
+        try {
+          const { size, root } = await inspection.check((done, total) => progress.at(done, total));
+          const { counts, remembered } = await checkMeaning(inspection, (done, total) =>
+            progress.at(done, total),
+          );
+          progress.end();
+          const { origin, poisoned } = inspection;
+          out.document({
+            ok: true,
+            origin,
+            size,
+            root: base64url(root),
+            counts,
+            remembered: remembered ?? null,
+            poisoned,
+          });
+          out.line(`${out.style('good', '✓')} ${origin}: ${size} entries, root ${base64url(root)}`);
+          out.line(`  every leaf, tile and head is that of the entries`);
+          out.line(
+            `  ${counts.permit ?? 0} permits, ${counts.start ?? 0} starts, ${counts.outcome ?? 0} outcomes; none started twice, none without its permit`,
+          );
+          out.line(
+            remembered === undefined
+              ? '  you remember no checkpoint of it: run licet trust check'
+              : `  it contains the ${remembered} entries that you remember, unchanged`,
+          );
+          if (poisoned)
+            out.line(out.style('warn', '  the last commit failed; the plane recovers when it starts'));
+          return EXIT.ok;
+        } finally {
+          progress.end();
+          inspection.close();
+        }
+      }),
+    );
+}
+
+function addTail(log: Command): void {
+  withPlane(log.command('tail'))
+    .description('the newest entries; -f follows')
+    .option('-f, --follow', 'go on until interrupted')
+    .option('-n, --lines <n>', 'how many to begin with (default: 20)')
+    .action(
+      action<{ readonly follow?: boolean; readonly lines?: string }>(({ options, out }) =>
+        withAttached(options, async ({ client }) => {
+          const lines = options.lines === undefined ? 20 : Number(options.lines);
+          if (!Number.isSafeInteger(lines) || lines < 0)
+            throw new CliError('ERR_CLI_USAGE', `${options.lines} is no count`);
+          const { size } = await client.status();
+          const abort = new AbortController();
+          const stop = (): void => abort.abort();
+          process.once('SIGINT', stop);
+          process.once('SIGTERM', stop);
+          try {
+            if (options.follow !== true && (size === 0 || lines === 0)) return EXIT.ok;
+            for await (const { index, leaf, entry } of client.events({
+              after: Math.max(-1, size - lines - 1),
+              signal: abort.signal,
+            })) {
+              out.record({ index, leaf, entry });
+              out.line(describeEntry(out, index, entry));
+              if (options.follow !== true && index >= size - 1) break;
+            }
+          } catch (error) {
+            if (!abort.signal.aborted) throw error;
+          } finally {
+            abort.abort();
+            process.removeListener('SIGINT', stop);
+            process.removeListener('SIGTERM', stop);
+          }
+          return EXIT.ok;
+        }),
+      ),
+    );
+}
+
+function describeEntry(out: Output, index: number, entry: Entry): string {
+  const field = (name: string): string => {
+    const value = (entry as unknown as Readonly<Record<string, unknown>>)[name];
+    return typeof value === 'string' ? value : '';
+  };
+  const words = ['verdict', 'code', 'status', 'op', 'action', 'exec', 'subject', 'reason']
+    .map(field)
+    .filter((word) => word !== '');
+  return `${String(index).padStart(7)}  ${out.style('dim', time(entry.at))}  ${out.style('name', entry.type.padEnd(11))} ${printable(words.join(' '))}`;
+}
+
+function addExport(log: Command): void {
+  withPlane(log.command('export'))
+    .summary('write the log as a static tlog-tiles tree')
+    .description(
+      'Write checkpoint, tile/… and tile/entries/… into a folder, as any static server can serve them.',
+    )
+    .argument('<dir>', 'a new or earlier export; full tiles that are there are kept')
+    .option('--hashes', 'only hashes, no entries: what the public listener serves')
+    .action(
+      action<{ readonly hashes?: boolean }>(({ options, out }, dir) =>
+        withAttached(options, async ({ client }) => {
+          const { note } = await client.checkpoint();
+          const { origin, size } = parseCheckpoint(parseNote(note).text);
+          const paths = exportPaths(size, options.hashes !== true);
+          const progress = out.progress('export');
+          let done = 0;
+          for (const path of paths) {
+            const bytes = await client.tile(path);
+            // Fail closed: an export with a hole would look complete.
+            if (bytes === undefined)
+              throw new CliError('ERR_CLI_LOG', `the plane does not serve ${path} of size ${size}`);
+            const file = join(dir!, path);
+            await mkdir(dirname(file), { recursive: true });
+            await writeFile(file, bytes);
+            progress.at(++done, paths.length);
+          }
+          progress.end();
+          // Last: a checkpoint must not promise tiles that are not there yet.
+          await mkdir(dir!, { recursive: true });
+          await writeFile(join(dir!, 'checkpoint'), note);
+          out.document({ ok: true, dir, origin, size, files: paths.length + 1 });
+          out.line(`${out.style('good', '✓')} ${origin}, size ${size}: ${paths.length + 1} files in ${dir}`);
+          return EXIT.ok;
+        }),
+      ),
+    );
+}
+
+/** Every tile of a tree of `size` leaves, and its entry bundles. */
+function exportPaths(size: number, entries: boolean): readonly string[] {
+  const paths: string[] = [];
+  const levels: (number | 'entries')[] = entries ? ['entries'] : [];
+  for (let level = 0, nodes = size; nodes > 0; level++, nodes = Math.floor(nodes / TILE_WIDTH))
+    levels.push(level);
+  for (const level of levels)
+    for (let index = 0; ; index++) {
+      const width = tileWidth(level, index, size);
+      if (width === 0) break;
+      paths.push(tilePath({ level, index, width }));
+    }
+  return paths;
+}

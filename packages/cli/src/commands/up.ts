@@ -1,0 +1,118 @@
+/**
+ * `licet up`: runs the plane of a data folder until it is asked to end; a fresh folder is made first. With `--json` one
+ * line with its addresses is printed when it is ready, and nothing after it.
+ */
+import { createServer } from 'node:net';
+import type { Command } from 'commander';
+import { action, withJson } from '../command.ts';
+import { CliError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
+import { dataFolderOf, stateFolderOf } from '../places.ts';
+import { withMaking } from './init.ts';
+
+/** Ports that are tried first when none is named. */
+const CONTROL_PORT = 4_840;
+const PUBLIC_PORT = 4_841;
+
+interface UpOptions extends MakeOptions {
+  readonly init?: boolean;
+  readonly port?: string;
+  readonly publicPort?: string;
+  readonly host?: readonly string[];
+}
+
+/** Adds the command. */
+export function addUp(program: Command): void {
+  withMaking(withJson(program.command('up')))
+    .summary('run the plane')
+    .description('Run the plane of a data folder until SIGTERM or Ctrl-C. A fresh folder is made first.')
+    .option('--data <dir>', 'data folder (default: LICET_DATA, else .licet)')
+    .option('--no-init', 'do not make a plane where there is none')
+    .option('--port <n>', `control listener on loopback (default: ${CONTROL_PORT}, or any free port)`)
+    .option('--public-port <n>', `public, redacted listener (default: ${PUBLIC_PORT}, or any free port)`)
+    .option('--host <name...>', 'further host names that are accepted, as name:port')
+    .action(
+      action<UpOptions>(async ({ options, out }) => {
+        const data = dataFolderOf(options);
+        const ending = untilAsked();
+        const { openPlane, statePaths } = await import('@licet/server');
+        const opened = await openPlane({
+          ...openOptions(data, options),
+          init: options.init !== false,
+          controlPort: await portOf(options.port, CONTROL_PORT),
+          publicPort: await portOf(options.publicPort, PUBLIC_PORT),
+          ...(options.host === undefined ? {} : { hosts: options.host }),
+        });
+        try {
+          if (opened.role === 'attached')
+            throw new CliError('ERR_CLI_EXISTS', `another process runs the plane of ${data}`, {
+              still: opened.url === undefined ? 'It goes on.' : `It goes on at ${opened.url}.`,
+              next: 'Use it, or end it first.',
+            });
+          const first =
+            opened.operatorToken === undefined ? undefined : await publishFirst(opened, data, options);
+          const { state, why, size } = await opened.status();
+          const token = statePaths(stateFolderOf(), opened.origin).operatorToken;
+          const { url, publicUrl, origin, trustPath } = opened;
+          out.document({
+            ok: true,
+            url,
+            publicUrl,
+            origin,
+            data,
+            trust: trustPath,
+            token,
+            state,
+            why,
+            size,
+            made: first !== undefined,
+          });
+          out.line(`${out.style(state === 'enforcing' ? 'good' : 'warn', `■ ${state}`)} ${why}`);
+          out.line(`  control  ${out.style('name', url ?? '')}`);
+          out.line(`  public   ${out.style('name', publicUrl ?? '')}`);
+          out.line(`  origin   ${origin} (${size} entries)`);
+          out.line(`  trust    ${trustPath}`);
+          out.line(`  token    ${token}`);
+          if (first !== undefined) out.line(`  made     ${data}; agents may work in ${first.workspace}`);
+          if (state === 'observing') out.line(out.style('warn', 'Observing: nothing is being stopped.'));
+          out.line('Ctrl-C ends it; running executions end with their leases.');
+          await ending;
+        } finally {
+          await opened.close();
+        }
+        return EXIT.ok;
+      }),
+    );
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once, as usual. */
+function untilAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    const signals = ['SIGTERM', 'SIGINT'] as const;
+    const asked = (): void => {
+      for (const signal of signals) process.removeListener(signal, asked);
+      clearInterval(awake);
+      resolve();
+    };
+    // Listeners of signals keep no process alive; a plane without ports must not end by itself.
+    const awake = setInterval(() => undefined, 60_000);
+    awake.unref();
+    for (const signal of signals) process.on(signal, asked);
+  });
+}
+
+/** A port that was named is used or fails; otherwise the usual one, or any when that is taken. */
+async function portOf(named: string | undefined, usual: number): Promise<number> {
+  if (named !== undefined) {
+    const port = Number(named);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new CliError('ERR_CLI_USAGE', `${named} is no port`);
+    return port;
+  }
+  return new Promise((resolve) => {
+    const probe = createServer()
+      .once('error', () => resolve(0))
+      .listen(usual, '127.0.0.1', () => probe.close(() => resolve(usual)));
+  });
+}

@@ -1,0 +1,104 @@
+/** Making a plane: folder, keys, trust, and a published policy, so that the first call can be decided. */
+import { mkdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Bundle } from '@licet/policy';
+import type { OpenedPlane, OpenPlaneOptions } from '@licet/server';
+import { operatorToken } from './attach.ts';
+import { CliError } from './errors.ts';
+import { readBundleFolder } from './policy-folder.ts';
+import { signAndPublish } from './publish.ts';
+
+/** Options of `init`, and of `up` on a fresh folder. */
+export interface MakeOptions {
+  readonly solo?: boolean;
+  readonly observe?: boolean;
+  readonly workspace?: string;
+  readonly program?: readonly string[];
+  readonly policy?: string;
+  readonly tenant?: string;
+  readonly origin?: string;
+  readonly custody?: string;
+  readonly public?: boolean;
+}
+
+/** Returns what `openPlane` is told about a plane that is to be made. The policy is published here, not there. */
+export function openOptions(data: string, options: MakeOptions): OpenPlaneOptions {
+  const { custody } = options;
+  if (custody !== undefined && custody !== 'same-user' && custody !== 'separate')
+    throw new CliError('ERR_CLI_USAGE', `--custody ${custody} is neither same-user nor separate`);
+  if (options.observe === true && options.policy !== undefined)
+    throw new CliError(
+      'ERR_CLI_USAGE',
+      '--observe is a starter policy; with --policy the folder says what it does',
+    );
+  return {
+    data,
+    starter: false,
+    solo: options.solo === true,
+    public: options.public === true,
+    ...(custody === undefined ? {} : { custody }),
+    ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+    ...(options.origin === undefined ? {} : { origin: options.origin }),
+  };
+}
+
+/** What was published first. */
+export interface FirstPolicy {
+  readonly workspace: string;
+  readonly observing: boolean;
+}
+
+/** Publishes the first policy of a plane that was just made. @throws CliError `ERR_CLI_POLICY` */
+export async function publishFirst(
+  opened: OpenedPlane,
+  data: string,
+  options: MakeOptions,
+): Promise<FirstPolicy> {
+  const { readPlaneFolder } = await import('@licet/server');
+  const folder = await readPlaneFolder(data);
+  const workspace = await workspaceOf(options.workspace ?? join(dirname(data), 'workspace'));
+  const bundle = await firstBundle(options, workspace, folder);
+  const client = await opened.as({ token: opened.operatorToken ?? (await operatorToken(opened.origin)) });
+  try {
+    const answer = await signAndPublish(client, bundle, {
+      origin: folder.origin,
+      authorVkey: folder.vkeys.author,
+    });
+    if (answer.verdict !== 'done')
+      throw new CliError(
+        'ERR_CLI_POLICY',
+        `the first policy was not published: ${answer.code}: ${answer.reason}`,
+        {
+          still: 'The plane is made, and denies everything until a policy is published.',
+          next: 'Correct the policy, then run licet policy publish DIR.',
+        },
+      );
+  } finally {
+    await client.close();
+  }
+  return { workspace, observing: options.observe === true };
+}
+
+async function firstBundle(
+  options: MakeOptions,
+  workspace: string,
+  plane: { readonly origin: string; readonly tenant: string },
+): Promise<Bundle> {
+  const { assembleBundle, starterPolicy } = await import('@licet/policy');
+  if (options.policy !== undefined) return assembleBundle(await readBundleFolder(options.policy));
+  return assembleBundle(
+    starterPolicy({
+      workspace,
+      observe: options.observe === true,
+      origin: plane.origin,
+      tenant: plane.tenant,
+      ...(options.program === undefined ? {} : { programs: options.program }),
+    }),
+  );
+}
+
+/** The folder that agents may work in, made when it is not there, under its real name: policies speak of that one. */
+async function workspaceOf(path: string): Promise<string> {
+  await mkdir(path, { recursive: true });
+  return realpath(path);
+}
