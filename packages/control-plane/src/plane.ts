@@ -47,7 +47,7 @@ import type {
 } from './core/commands.ts';
 import { containmentOf, covers, MAX_DEPTH, resourceScope, subjectOf } from './core/containment.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
-import type { ExecutionRow, IdemRow, IdentityRow, PolicyRow } from './core/rows.ts';
+import type { ExecutionRow, IdemRow, IdentityRow, PolicyRow, RowValues } from './core/rows.ts';
 import { orderOfSerial } from './core/project.ts';
 import { SELF } from './core/rows.ts';
 import { objection } from './core/standing.ts';
@@ -146,8 +146,13 @@ class ControlPlane implements Plane {
     });
     if (reply.kind !== 'booted')
       throw new ControlPlaneError('ERR_PLANE_REQUEST', 'this log has no genesis; run `licet init`');
-    const [row] = await this.#store.read([{ kind: 'policy', id: SELF }]);
-    await this.#ensureBundle(row?.value as PolicyRow | undefined);
+    const [policy, clock] = await this.#store.read([
+      { kind: 'policy', id: SELF },
+      { kind: 'clock', id: SELF },
+    ]);
+    await this.#ensureBundle(policy?.value as PolicyRow | undefined);
+    // The process may have ended between setting the clock back and ending what came before.
+    if ((clock?.value as RowValues['clock'] | undefined)?.segment) await this.#endSegment();
   }
 
   async decide(caller: Caller, request: DecideRequest): Promise<Answered> {
@@ -305,45 +310,48 @@ class ControlPlane implements Plane {
     options: { readonly idempotencyKey?: string; readonly seen?: number } = {},
   ): Promise<Answered> {
     const effect = asked.op === 'contain' ? { ...asked, scope: this.#scope(asked.scope) } : asked;
-    if (effect.op === 'publish') {
-      const refused = await this.#checkPublish(effect);
-      if (refused !== undefined) return refused;
-    }
-    const { random } = this.#options;
+    const { random, clock } = this.#options;
     const key = options.idempotencyKey ?? base64url(random.bytes(16));
+    const exec = uuidv7(clock.nowMs(), random.bytes(10));
     const args = operatorArguments(effect);
     const recordKey = random.bytes(32);
     const question = { args, resources: [] };
     const { commitments, body } = commitRecord(recordKey, question, { inputs: { effect: args } }, undefined);
-    const exec = uuidv7(this.#options.clock.nowMs(), random.bytes(10));
-    const committed = await this.#commit(
-      {
-        kind: 'operate',
-        exec,
-        caller,
-        effect,
-        commitments,
-        request: requestDigest({ op: effect.op, args }),
-        idem: idemDigest(caller.jkt, key),
-        recognition: recognition(this.#options.tenantKey, {
-          jkt: caller.jkt,
-          run: 'operator',
-          chain: [caller.subject],
-          action: `licet/${effect.op}`,
-          aud: 'licet',
-          args,
-        }),
-        instance: instanceDigest(random.bytes(16)),
-      },
-      {
-        lane: 'safety',
-        record: { id: exec, key: recordKey, body: body as unknown as Json },
-        ...(options.seen === undefined ? {} : { seen: options.seen }),
-      },
-    );
-    if (committed.reply.kind === 'operated') await this.#afterOperation(effect);
-    if (committed.reply.kind === 'decided') return this.#recallOperation(committed.reply);
-    return answered(committed);
+    const command: Command = {
+      kind: 'operate',
+      exec,
+      caller,
+      effect,
+      commitments,
+      request: requestDigest({ op: effect.op, args }),
+      idem: idemDigest(caller.jkt, key),
+      recognition: recognition(this.#options.tenantKey, {
+        jkt: caller.jkt,
+        run: 'operator',
+        chain: [caller.subject],
+        action: `licet/${effect.op}`,
+        aud: 'licet',
+        args,
+      }),
+      instance: instanceDigest(random.bytes(16)),
+    };
+    const record = { id: exec, key: recordKey, body: body as unknown as Json };
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const snapshot = new Snapshot(this.#store);
+      if (effect.op === 'publish') {
+        const refused = await this.#checkPublish(effect, snapshot);
+        if (refused !== undefined) return refused;
+      }
+      const committed = await this.#try(command, snapshot, options.seen, 'safety', record);
+      if (committed === 'stale') continue;
+      const answer =
+        committed.reply.kind === 'decided'
+          ? await this.#recallOperation(committed.reply)
+          : answered(committed);
+      if (answer.reply.kind === 'operated') await this.#afterOperation(effect);
+      return answer;
+    }
+    return refusedUnrecorded(exec, 'contended');
   }
 
   async order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }> {
@@ -1023,7 +1031,14 @@ class ControlPlane implements Plane {
     await verifyBundleSignatures(signed, keys, this.#options.crypto);
   }
 
-  async #checkPublish(effect: Effect & { readonly op: 'publish' }): Promise<Answered | undefined> {
+  /** Why this bundle may not be published over the one in force, which the snapshot holds fast until the commit. */
+  async #checkPublish(
+    effect: Effect & { readonly op: 'publish' },
+    snapshot: Snapshot,
+  ): Promise<Answered | undefined> {
+    await snapshot.load([{ kind: 'policy', id: SELF }]);
+    const inForce = snapshot.get('policy', SELF);
+    await this.#ensureBundle(inForce);
     const signed = effect.signed as SignedBundle;
     const { bundle } = signed;
     if (bundle.layer === 'team' && (bundle.origin !== this.origin || bundle.tenant !== this.tenant))
@@ -1036,7 +1051,9 @@ class ControlPlane implements Plane {
       return conflict('bundle_digest', '');
     await this.#verifyAuthors(signed);
     const loaded = this.#load(parseBundle(bundle));
-    const turnsObserving = loaded.observing && this.#loaded !== undefined && !this.#loaded.observing;
+    // A bundle in force that cannot be loaded denies everything: leaving that for observing takes two as well.
+    const turnsObserving =
+      loaded.observing && inForce?.team !== undefined && this.#loaded?.observing !== true;
     return turnsObserving === effect.observing ? undefined : conflict('observing', '');
   }
 
@@ -1045,13 +1062,16 @@ class ControlPlane implements Plane {
       const [row] = await this.#store.read([{ kind: 'policy', id: SELF }]);
       await this.#ensureBundle(row?.value as PolicyRow | undefined);
     }
-    if (effect.op === 'clock') {
-      for (const state of ['running', 'permitted'] as const) {
-        // Each tick ends those it is given, so the next page is the first one again.
-        for (let open = await this.#inState(state); open.length > 0; open = await this.#inState(state)) {
-          const { reply } = await this.#commit({ kind: 'tick', execs: open }, { lane: 'safety' });
-          if (reply.kind !== 'ticked' || reply.changed.length === 0) break;
-        }
+    if (effect.op === 'clock') await this.#endSegment();
+  }
+
+  /** Ends what was permitted before the clock was set back (RULE 39). */
+  async #endSegment(): Promise<void> {
+    for (const state of ['running', 'permitted'] as const) {
+      // Each tick ends those it is given, oldest first, so the next page is the first one again.
+      for (let open = await this.#inState(state); open.length > 0; open = await this.#inState(state)) {
+        const { reply } = await this.#commit({ kind: 'tick', execs: open }, { lane: 'safety' });
+        if (reply.kind !== 'ticked' || reply.changed.length === 0) break;
       }
     }
   }

@@ -315,7 +315,7 @@ describe('rule 6: idempotency', () => {
           policies: [
             {
               name: 'p.cedar',
-              text: '@id("all") permit (principal, action in Action::"licet/governed", resource);',
+              text: '@id("all") permit (principal, action in Action::"licet/governed", resource) when { context.depth < 9 };',
             },
           ],
         }),

@@ -317,7 +317,7 @@ describe('rule 33: containment by consequence', () => {
 });
 
 test('containment acknowledged, no start after it: redeem, decide-and-start and publish race it in every order', async () => {
-  const rounds = Number(process.env['LICET_INTERLEAVINGS'] ?? 240);
+  const rounds = Number(process.env['LICET_INTERLEAVINGS'] ?? 72);
   const world = await aWorld({ people: 1 });
   for (let round = 0; round < rounds; round += 1) {
     const permits = await Promise.all(Array.from({ length: 4 }, () => world.permitted()));

@@ -158,7 +158,8 @@ export const ACTIONS: Readonly<Record<string, ActionSpec>> = {
 
 const POLICY = `
 @id("all") @lease("10s") @max("1m")
-permit (principal, action in Action::"licet/governed", resource);
+permit (principal, action in Action::"licet/governed", resource)
+when { context.depth < 100 };
 @id("not-outside")
 forbid (principal, action in Action::"files", resource)
 unless { resource is Folder && resource in Folder::"/workspace" };
@@ -188,12 +189,6 @@ export function aBundle(more: Partial<Bundle> = {}): Bundle {
     ...more,
   };
 }
-
-/** The bundle's policies with more after them. */
-export const withPolicy = (text: string): Bundle['policies'] => [
-  { name: 'more.cedar', text },
-  { name: 'policy.cedar', text: POLICY },
-];
 
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const signRaw = (seed: string, message: Uint8Array): string =>
