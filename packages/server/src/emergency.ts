@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plane } from '@licet/control-plane';
-import { PlaneError } from '@licet/api';
 
 /** Name of the file in the data folder. */
 export const STOP_FILE = 'STOP';
@@ -14,8 +13,8 @@ const MAX_STOP_BYTES = 65_536;
 export interface StopFile {
   /** Looks at the file once. Never throws. */
   look(): Promise<void>;
-  /** @throws PlaneError `unavailable` while the file bars new work */
-  gate(): void;
+  /** Why the file bars new work, while it does. */
+  barred(): string | undefined;
 }
 
 /** Returns the watcher of a data folder. */
@@ -46,8 +45,6 @@ export function watchStopFile(data: string, plane: Pick<Plane, 'order'>): StopFi
         // Not an order: barred as said.
       }
     },
-    gate() {
-      if (barred !== undefined) throw new PlaneError('unavailable', `unavailable: ${barred}`);
-    },
+    barred: () => barred,
   };
 }

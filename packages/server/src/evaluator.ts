@@ -6,7 +6,14 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ControlPlaneError, type Evaluator } from '@licet/control-plane';
-import { loadBundle, type Bundle, type Engine, type Evaluation, type LoadedBundle } from '@licet/policy';
+import {
+  loadBundle,
+  type Bundle,
+  type Engine,
+  type Evaluation,
+  type DecisionInput,
+  type LoadedBundle,
+} from '@licet/policy';
 import type { WorkerAnswer, WorkerTask } from './evaluator-worker.ts';
 
 export interface WorkerEvaluatorOptions {
@@ -21,6 +28,8 @@ export interface WorkerEvaluatorOptions {
 export interface WorkerEvaluator extends Evaluator {
   /** Evaluations waiting or under way. */
   readonly inFlight: number;
+  /** Workers that have the newest bundle. */
+  readonly ready: number;
   close(): Promise<void>;
 }
 
@@ -30,11 +39,11 @@ type Layers = { readonly org?: Bundle; readonly team: Bundle };
 interface Lane {
   readonly worker: Worker;
   readonly waiting: Map<number, { resolve(answer: WorkerAnswer): void; reject(error: Error): void }>;
-  /** Bundles it has been told to load. */
-  readonly loaded: Set<number>;
+  /** Bundles it has been told to load, and whether it has. */
+  readonly loaded: Map<number, 'loading' | 'ready'>;
 }
 
-/** Returns the evaluator. Workers start with the first bundle; a dead one is replaced at the next use. */
+/** Returns the evaluator. Workers start with the first requests that come together; a dead one is replaced at the next. */
 export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluator {
   const { engine } = options;
   const count = Math.max(1, options.workers ?? availableParallelism() - 1);
@@ -51,7 +60,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
     const known = lanes[at];
     if (known !== undefined) return known;
     const worker = new Worker(new URL('./evaluator-worker.ts', import.meta.url));
-    const lane: Lane = { worker, waiting: new Map(), loaded: new Set() };
+    const lane: Lane = { worker, waiting: new Map(), loaded: new Map() };
     const fail = (error: Error): void => {
       if (lanes[at] === lane) lanes[at] = undefined;
       for (const { reject } of lane.waiting.values()) reject(error);
@@ -79,25 +88,29 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
     });
   }
 
-  async function ensure(lane: Lane, bundle: number): Promise<void> {
+  /** Has the bundle loaded in the background; a worker that is starting takes seconds that no request should wait for. */
+  function warm(lane: Lane, bundle: number, layers: Layers): void {
     if (lane.loaded.has(bundle)) return;
-    lane.loaded.add(bundle);
-    const answer = await send(lane, { kind: 'load', bundle, layers: layersOf.get(bundle)! });
-    if (!answer.ok) throw new ControlPlaneError('ERR_PLANE_BUNDLE', answer.message);
+    lane.loaded.set(bundle, 'loading');
+    send(lane, { kind: 'load', bundle, layers }).then(
+      ({ ok }) =>
+        ok && lane.loaded.has(bundle) ? lane.loaded.set(bundle, 'ready') : lane.loaded.delete(bundle),
+      () => lane.loaded.delete(bundle),
+    );
   }
 
-  async function inWorker(
-    loaded: LoadedBundle,
-    input: Parameters<Evaluator['evaluate']>[1],
-  ): Promise<Evaluation> {
-    const bundle = numbers.get(loaded);
-    if (bundle === undefined)
-      throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
+  /** The least busy worker that has the bundle; none until one is ready. */
+  function readyLane(bundle: number): Lane | undefined {
+    const layers = layersOf.get(bundle);
+    if (layers === undefined) return undefined;
     const all = Array.from({ length: count }, (_, at) => laneAt(at));
-    const lane = all.reduce((least, next) => (next.waiting.size < least.waiting.size ? next : least));
-    // Sent in order: a worker has loaded the bundle before it comes to the evaluation.
-    const loading = ensure(lane, bundle);
-    const [answer] = await Promise.all([send(lane, { kind: 'evaluate', bundle, input }), loading]);
+    for (const lane of all) warm(lane, bundle, layers);
+    const ready = all.filter((lane) => lane.loaded.get(bundle) === 'ready');
+    return ready.toSorted((a, b) => a.waiting.size - b.waiting.size)[0];
+  }
+
+  async function inWorker(lane: Lane, bundle: number, input: DecisionInput): Promise<Evaluation> {
+    const answer = await send(lane, { kind: 'evaluate', bundle, input });
     if (!answer.ok || answer.evaluation === undefined) {
       throw new ControlPlaneError('ERR_PLANE_BUNDLE', answer.ok ? 'no evaluation came back' : answer.message);
     }
@@ -108,6 +121,9 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
     engine: engine.version,
     get inFlight() {
       return inFlight;
+    },
+    get ready() {
+      return lanes.filter((lane) => lane?.loaded.get(nextBundle) === 'ready').length;
     },
     async load(layers) {
       const loaded = loadBundle(engine, layers);
@@ -133,9 +149,11 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
         // Let what has arrived with this one be counted: evaluating here is synchronous, so nothing could be while it runs.
         await new Promise((next) => setImmediate(next));
         if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
-        if (!numbers.has(loaded))
+        const bundle = numbers.get(loaded);
+        if (bundle === undefined)
           throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
-        return inFlight === 1 ? engine.evaluate(loaded, input) : await inWorker(loaded, input);
+        const lane = inFlight === 1 ? undefined : readyLane(bundle);
+        return lane === undefined ? engine.evaluate(loaded, input) : await inWorker(lane, bundle, input);
       } finally {
         inFlight -= 1;
       }

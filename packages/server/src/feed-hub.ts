@@ -17,6 +17,8 @@ export interface FeedHub {
   listen(listener: (passing: Passing) => void): () => void;
   /** Resolves when an entry about this execution passes, when the time is over, or when `signal` aborts. */
   change(exec: string, waitMs: number, signal?: AbortSignal): Promise<void>;
+  /** Whether it has ended: nothing will pass any more, and every wait is over. */
+  readonly closed: boolean;
   close(): void;
 }
 
@@ -55,6 +57,9 @@ export function openFeedHub(store: Pick<Store, 'watch'>, after: number): FeedHub
         signal?.addEventListener('abort', done, { once: true });
         stop.signal.addEventListener('abort', done, { once: true });
       });
+    },
+    get closed() {
+      return stop.signal.aborted;
     },
     close: () => stop.abort(),
   };

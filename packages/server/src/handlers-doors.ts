@@ -3,6 +3,7 @@ import { parseTlogProof, unbase64url, utf8 } from '@licet/evidence';
 import { type DoorClaim, type ExecutionRequest, type ProvenEntry, type Report } from '@licet/api';
 import type { ExecutionRow } from '@licet/control-plane';
 import {
+  gate,
   isPerson,
   known,
   notFound,
@@ -34,17 +35,20 @@ export function doorHandlers(parts: Parts): Handlers {
   };
   return {
     async request(context) {
+      gate(parts);
       const { instance, ...body } = context.body as ExecutionRequest;
       return presentDecision(
         await plane.decide(caller(context), { ...body, instance: unbase64url(instance), ...seenOf(context) }),
       );
     },
     async decide(context) {
+      gate(parts);
       const { instance, ...body } = context.body as Resume;
       const request = { ...body, instance: unbase64url(instance), ...seenOf(context) };
       return presentDecision(await plane.resume(caller(context), context.id, request));
     },
     async redeem(context) {
+      gate(parts);
       const { permit, instance, door } = context.body as {
         readonly permit: ProvenEntry;
         readonly instance: string;
@@ -64,7 +68,7 @@ export function doorHandlers(parts: Parts): Handlers {
         readonly counter: number;
         readonly nonce: string;
       };
-      parts.gate();
+      gate(parts);
       return presentRenew(
         await plane.renew(caller(context), context.id, { ...body, instance: unbase64url(instance) }),
       );
@@ -90,7 +94,7 @@ export function doorHandlers(parts: Parts): Handlers {
       const since = query['since'] ?? row.state;
       const untilMs = parts.clock.nowMs() + Number(query['wait'] ?? 0);
       // The listener is set before the row is read again, so that no change falls between the two.
-      while (row.state === since && !FINAL.has(row.state) && signal?.aborted !== true) {
+      while (row.state === since && !FINAL.has(row.state) && signal?.aborted !== true && !hub.closed) {
         const leftMs = untilMs - parts.clock.nowMs();
         if (!(leftMs > 0)) break;
         const changed = hub.change(context.id, Math.min(leftMs, 45_000), signal);

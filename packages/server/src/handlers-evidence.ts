@@ -63,7 +63,7 @@ export function evidenceHandlers(parts: Parts): Handlers {
   let status: { readonly atMs: number; readonly value: Promise<StatusParts> } | undefined;
   async function makeStatus(): Promise<StatusParts> {
     const [state, checkpoint, rows] = await Promise.all([
-      plane.state(),
+      stateOf(parts),
       store.log.checkpoint(),
       store.read([{ kind: 'plane', id: 'self' }]),
     ]);
@@ -136,7 +136,7 @@ export function evidenceHandlers(parts: Parts): Handlers {
       return tile;
     },
     async health() {
-      const [state, health] = await Promise.all([plane.state(), store.health()]);
+      const [state, health] = await Promise.all([stateOf(parts), store.health()]);
       return {
         ok: health.ok && state.state !== 'fail-closed',
         state: state.state,
@@ -145,6 +145,13 @@ export function evidenceHandlers(parts: Parts): Handlers {
       };
     },
   };
+}
+
+/** What the plane says of itself, and what bars it from outside the log. */
+export async function stateOf({ plane, barred }: Parts): ReturnType<Parts['plane']['state']> {
+  const state = await plane.state();
+  const why = barred();
+  return why === undefined ? state : { ...state, state: 'fail-closed', why: `Nothing is permitted: ${why}.` };
 }
 
 interface StatusParts {

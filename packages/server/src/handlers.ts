@@ -15,8 +15,8 @@ export interface Parts {
   readonly statusSigner: SyncNoteSigner;
   /** Whether genesis declares the entries public (RULE 42). */
   readonly isPublic: boolean;
-  /** Throws PlaneError `unavailable` when something outside the log bars new work (`DATA/STOP`). */
-  gate(): void;
+  /** Why something outside the log bars new work (`DATA/STOP`), if anything does. */
+  barred(): string | undefined;
 }
 
 /** One call, checked. */
@@ -47,6 +47,12 @@ export const readsArguments = (principal: Principal, row: ExecutionRow): boolean
 /** Whether this caller asked for it, or acts in its chain. */
 export const isOwn = (principal: Principal, row: ExecutionRow): boolean =>
   row.jkt === principal.jkt || row.chain.at(-1)?.id === principal.subject;
+
+/** @throws PlaneError `unavailable` while new work is barred: nothing is decided, started or renewed (RULE 34) */
+export function gate({ barred }: Parts): void {
+  const why = barred();
+  if (why !== undefined) throw new PlaneError('unavailable', `unavailable: ${why}`);
+}
 
 /** Returns the caller; routes that handlers serve for identified callers have one. */
 export function known({ principal }: Context): Principal {

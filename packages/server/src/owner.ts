@@ -28,6 +28,7 @@ import { workerEvaluator } from './evaluator.ts';
 import { eventStreams } from './event-route.ts';
 import { openFeedHub } from './feed-hub.ts';
 import { writePrivate } from './files.ts';
+import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
 import { openMetrics } from './metrics.ts';
 import { openPrincipals, type Principals } from './principals.ts';
@@ -166,7 +167,7 @@ async function open(
     random,
     statusSigner: ed25519NoteSigner(`${origin}/status`, seeds.status),
     isPublic: folder.public,
-    gate: () => stop.gate(),
+    barred: () => stop.barred(),
   };
   const service = createService(parts);
   const metrics = openMetrics(hub);
@@ -216,7 +217,7 @@ async function open(
     return port;
   };
   const readiness = async () => {
-    const [state, health] = await Promise.all([plane.state(), store.health()]);
+    const [state, health] = await Promise.all([stateOf(parts), store.health()]);
     const ok = health.ok && state.state !== 'fail-closed';
     return {
       ok,
@@ -258,6 +259,8 @@ async function open(
   closers.push(() => {
     draining = true;
     streams.close();
+    // Whoever waits for a change is answered with what is; closing does not wait for them.
+    hub.close();
     metrics.close();
     principals.close();
   });

@@ -10,6 +10,7 @@ import {
   testFiles,
   testInput,
   type DecisionInput,
+  type LoadedBundle,
   type PolicyTest,
 } from '@licet/policy';
 import { workerEvaluator } from '../src/index.ts';
@@ -31,6 +32,18 @@ function anEvaluator(options: { readonly workers?: number; readonly maxQueue?: n
   return evaluator;
 }
 
+/** Waits until all workers have the newest bundle: they start with the first requests that come together. */
+async function warmed(
+  evaluator: ReturnType<typeof anEvaluator>,
+  loaded: LoadedBundle,
+  workers: number,
+): Promise<void> {
+  while (evaluator.ready < workers) {
+    await Promise.all([evaluator.evaluate(loaded, inputs[0]!), evaluator.evaluate(loaded, inputs[0]!)]);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
 test('one at a time or many at once, in this thread or in workers, the evaluation is the same', async () => {
   const evaluator = anEvaluator({ workers: 2 });
   const loaded = await evaluator.load({ team });
@@ -38,6 +51,8 @@ test('one at a time or many at once, in this thread or in workers, the evaluatio
   const expected = inputs.map((input) => engine.evaluate(reference, input));
   for (const [at, input] of inputs.entries())
     expect(await evaluator.evaluate(loaded, input)).toEqual(expected[at]);
+  expect(evaluator.ready).toBe(0);
+  await warmed(evaluator, loaded, 2);
   const many = await Promise.all(
     Array.from({ length: 60 }, (_, at) => evaluator.evaluate(loaded, inputs[at % inputs.length]!)),
   );
@@ -60,6 +75,7 @@ test('a full queue is overloaded, and empties again', async () => {
 test('a bundle that was not loaded here, and a closed evaluator, decide nothing', async () => {
   const evaluator = anEvaluator({ workers: 1 });
   const loaded = await evaluator.load({ team });
+  await warmed(evaluator, loaded, 1);
   const [, strange] = await Promise.allSettled([
     evaluator.evaluate(loaded, inputs[0]!),
     evaluator.evaluate(reference, inputs[0]!),
@@ -82,6 +98,7 @@ test('bundles may change under load: each request is decided by the one it was p
   const evaluator = anEvaluator({ workers: 2 });
   const observing = assembleBundle(starterPolicy({ workspace: '/workspace', observe: true }));
   const [strict, lenient] = [await evaluator.load({ team }), await evaluator.load({ team: observing })];
+  await warmed(evaluator, lenient, 2);
   const denied = inputs.find((input) => engine.evaluate(reference, input).verdict === 'deny')!;
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, at) => evaluator.evaluate(at % 2 === 0 ? strict : lenient, denied)),

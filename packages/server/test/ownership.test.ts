@@ -58,6 +58,17 @@ test('two that open an empty folder at once become one plane', async () => {
   folder.remove();
 });
 
+test('a folder too deep for the name of a socket works all the same', async () => {
+  const folder = aFolder();
+  const data = join(folder.path, 'd'.repeat(120), 'data');
+  const [plane, second] = [await openPlane({ ...folder, data }), await openPlane({ ...folder, data })];
+  expect([plane.role, second.role]).toEqual(['owner', 'attached']);
+  expect((await second.request(aRequest({ folder }))).verdict).toBe('allow');
+  await second.close();
+  await plane.close();
+  folder.remove();
+});
+
 test('the folder, its keys and the socket are for this user only, and neither token nor contain key is in it', async () => {
   const fixture = await aPlane();
   const { data, stateDir } = fixture.folder;
@@ -166,6 +177,14 @@ test('rule 34: a STOP file is obeyed; one without an order bars new work until i
   expect(await code()).toBe('allow');
   writeFileSync(file, '');
   await eventually(async () => (await code()) === 'unavailable');
+  // People still see what is going on, and why.
+  expect((await fixture.operator.executions()).items.length).toBeGreaterThan(0);
+  expect((await raw(fixture.url, 'GET', '/health.json')).json).toMatchObject({
+    ok: false,
+    state: 'fail-closed',
+    why: expect.stringContaining('STOP'),
+  });
+  expect((await raw(fixture.url, 'GET', '/readyz')).status).toBe(503);
   rmSync(file);
   await eventually(async () => (await code()) === 'allow');
   writeFileSync(file, await anOrder(fixture));
@@ -175,11 +194,15 @@ test('rule 34: a STOP file is obeyed; one without an order bars new work until i
 
 test('closing drains: what is under way is answered, what comes later is not', async () => {
   const fixture = await aPlane();
-  const asked = Array.from({ length: 8 }, () => fixture.plane.request(aRequest(fixture)));
-  await Promise.all(asked);
-  const held = raw(fixture.url, 'GET', '/status');
-  await held;
+  const { executionId } = await fixture.plane.request(aRequest(fixture));
+  const answers = Array.from({ length: 8 }, () => fixture.plane.request(aRequest(fixture)));
+  const target = `/v1/executions/${executionId}?wait=30000`;
+  const waiting = raw(fixture.url, 'GET', target, { headers: { authorization: `Bearer ${fixture.token}` } });
+  await Promise.all(answers);
+  const began = performance.now();
   await fixture.plane.close();
+  expect((await waiting).json).toMatchObject({ executionId, state: 'running' });
+  expect(performance.now() - began).toBeLessThan(10_000);
   await expect(raw(fixture.url, 'GET', '/status')).rejects.toThrow();
   await expect(fixture.plane.request(aRequest(fixture))).rejects.toMatchObject({ code: 'unreachable' });
   fixture.folder.remove();
