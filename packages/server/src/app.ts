@@ -127,7 +127,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (route === undefined || listener === 'public') return;
     const optional = route.who.includes('anyone');
     if (optional && !hasCredential(request)) {
-      if (route.method === 'POST' && !limit.take(addressOf(request))) throw overloaded();
+      // RULE 34: a flood of other strangers must not shut out a kill order.
+      const bucket =
+        request.routeOptions.config.name === 'order' ? `order ${addressOf(request)}` : addressOf(request);
+      if (route.method === 'POST' && !limit.take(bucket)) throw overloaded();
       return;
     }
     // Who opens a session proves itself to the route, which needs the proof.

@@ -22,10 +22,6 @@ export const SERVER_ERRORS = {
     meaning: 'The control listener was asked to listen beyond loopback without TLS.',
     next: 'Give certificate and key, or listen on 127.0.0.1.',
   },
-  ERR_SERVER_CLOSED: {
-    meaning: 'This plane is closed.',
-    next: 'Open it again.',
-  },
 } as const satisfies Readonly<Record<string, { readonly meaning: string; readonly next: string }>>;
 
 export type ServerErrorCode = keyof typeof SERVER_ERRORS;

@@ -166,6 +166,8 @@ export function openSessions({ store, signer, seed, origin, clock }: SessionsOpt
         return undefined;
       return { jkt, csrf };
     },
+    // GAP: another replica that has the session in memory lets it go on until it runs out (10 min); a revoked identity
+    // is refused everywhere all the same, because it is looked up at each call.
     async end(id) {
       live.delete(id);
       await store.sessions.delete({ id });
