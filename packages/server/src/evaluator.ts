@@ -33,6 +33,9 @@ export interface WorkerEvaluator extends Evaluator {
   close(): Promise<void>;
 }
 
+/** The published form has JavaScript files beside each other, as this one has TypeScript. */
+const WORKER = import.meta.url.endsWith('.ts') ? './evaluator-worker.ts' : './evaluator-worker.js';
+
 type Untagged = WorkerTask extends infer T ? (T extends WorkerTask ? Omit<T, 'id'> : never) : never;
 type Layers = { readonly org?: Bundle; readonly team: Bundle };
 
@@ -59,7 +62,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
   function laneAt(at: number): Lane {
     const known = lanes[at];
     if (known !== undefined) return known;
-    const worker = new Worker(new URL('./evaluator-worker.ts', import.meta.url));
+    const worker = new Worker(new URL(WORKER, import.meta.url));
     const lane: Lane = { worker, waiting: new Map(), loaded: new Map() };
     const fail = (error: Error): void => {
       if (lanes[at] === lane) lanes[at] = undefined;
