@@ -55,6 +55,8 @@ export interface Pinned {
   /** Thumbprint of the caller's key. */
   readonly jkt: string;
   readonly audience?: string;
+  /** Where what was verified is remembered (RULE 8). Default: the user's state folder. */
+  readonly stateDir?: string;
 }
 /** A plane and what it must prove: what a guard needs. */
 export type PinnedPlane = PlaneClient & { readonly pinned: Pinned };

@@ -3,8 +3,8 @@
 import type { Static, TSchema } from 'typebox';
 import { expect, test } from 'vitest';
 import type { Json } from '@licet/evidence';
-import * as answers from '../src/answers.ts';
-import * as bodies from '../src/bodies.ts';
+import type * as answers from '../src/answers.ts';
+import type * as bodies from '../src/bodies.ts';
 import type * as client from '../src/client.ts';
 import { ROUTES, ROUTE_NAMES, misfit } from '../src/index.ts';
 import type { Route } from '../src/index.ts';

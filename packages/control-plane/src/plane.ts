@@ -635,7 +635,7 @@ class ControlPlane implements Plane {
     if (plan === undefined) return refuse('unknown_action');
     const pin = loaded.pins[request.action];
     // A pinned tool is only called by a door that has seen the pinned definition.
-    if (pin !== undefined && !ids.bound.includes(`definition:${pin}`)) return refuse('unpinned');
+    if (pin !== undefined && !ids.bound.includes(`tool:${pin}`)) return refuse('unpinned');
     const resolved = await resolveArguments(this.#options, plan, request.arguments);
     if ('deny' in resolved) return refuse(resolved.deny);
     const asked = {
@@ -790,7 +790,7 @@ class ControlPlane implements Plane {
     const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec);
     if ('deny' in chain) return denied(chain.deny);
     const pin = loaded.pins[row.action];
-    if (pin !== undefined && !record.body.input.door.bound.includes(`definition:${pin}`))
+    if (pin !== undefined && !record.body.input.door.bound.includes(`tool:${pin}`))
       return denied('unpinned');
     const { arguments: args, resources, input } = record.body;
     if (await this.#inEmergency(row, this.#touched(resources))) return denied('contained');

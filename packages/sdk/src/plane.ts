@@ -20,8 +20,10 @@ export interface PlaneTrust {
   readonly jkt: string;
   /** The spending place's audience. Default: the first that the trust file gives this log. */
   readonly audience?: string;
-  /** Default: a file in the user's state folder. */
+  /** Default: a file in the state folder. */
   readonly memory?: CheckpointStore;
+  /** Default: the user's state folder. */
+  readonly stateDir?: string;
 }
 
 /** How a door behaves; every field has a default. */
@@ -92,7 +94,7 @@ export function createDoor(client: PlaneClient, pinned: PlaneTrust, settings: Do
       trust: pinned.trust,
       crypto,
       origin: log.origin,
-      store: pinned.memory ?? fileMemory(),
+      store: pinned.memory ?? fileMemory(pinned.stateDir),
       nowMs: () => clock.now().wallMs,
     }),
     halts: createHaltWatch(client, clock),

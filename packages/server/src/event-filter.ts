@@ -28,9 +28,9 @@ export function eventFilter(
   return async (entry) => {
     if (entry.type === 'containment') {
       const { kind, id } = entry.scope;
-      if (kind === 'everything' || kind === 'tenant') return true;
-      if (kind === 'agent') return id === principal.subject;
-      return kind === 'execution' || kind === 'run' || kind === 'subtree' ? own(id) : false;
+      // A tool, a resource or another agent of the chain may stop something of this door: it looks for itself. The
+      // scope is an opaque id and says nothing about anybody's run.
+      return kind === 'execution' || kind === 'run' || kind === 'subtree' ? own(id) : true;
     }
     return 'exec' in entry && entry.exec !== undefined ? own(entry.exec) : false;
   };

@@ -225,7 +225,7 @@ async function assemble(
         await close();
       },
     });
-    return { ...client, pinned: { trust, origin, jkt, audience } };
+    return { ...client, pinned: { trust, origin, jkt, audience, stateDir } };
   };
 
   const main = await clientOf({ key: agentKey }, async () => {

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { see } from './claim.ts';
 import type { Scenario } from './scenario.ts';
-import { openWorld } from './world.ts';
+import { openWorld, pinTools } from './world.ts';
 
 interface Ladder {
   readonly exit: number;
@@ -62,6 +62,7 @@ export const evidence: Scenario = async ({ world, claim, kept }) => {
   await claim('a perfect forgery by another plane is refused', async () => {
     const forger = await openWorld({});
     try {
+      await pinTools(forger);
       const agent = await forger.agent('Ada’s assistant');
       const session = await forger.toolSession(agent);
       await session.call('write_file', { path: join(forger.workspace, 'plan.txt'), content: 'oats, then Ada\n' });

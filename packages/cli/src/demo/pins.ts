@@ -8,8 +8,6 @@ import { there } from './world.ts';
 export const pins: Scenario = async ({ world, claim }) => {
   await claim('a tool definition changed by one character is denied', async () => {
     const reader = await world.agent('Reader');
-    const pinned = await world.cli(['mcp', 'pin', '--data', world.data, '--server', 'files', '--yes', '--json', '--', ...world.fileServer()]);
-    see(pinned.code === 0, `pinning ended with ${pinned.code}: ${pinned.stderr}${pinned.stdout}`);
     const target = (name: string): string => join(world.workspace, name);
 
     const honest = await world.toolSession(reader);

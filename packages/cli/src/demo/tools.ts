@@ -3,9 +3,10 @@ import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { see } from './claim.ts';
 import type { Scenario } from './scenario.ts';
-import { there } from './world.ts';
+import { pinTools, there } from './world.ts';
 
 export const tools: Scenario = async ({ world, claim, keep }) => {
+  await pinTools(world);
   const agent = await world.agent('Ada’s assistant');
   const session = await world.toolSession(agent);
   const at = (name: string): string => join(world.workspace, name);

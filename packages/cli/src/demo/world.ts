@@ -203,5 +203,11 @@ async function openTools(args: readonly string[], env: Readonly<Record<string, s
   };
 }
 
+/** A person looks at the file server's tools and pins them as they are. */
+export async function pinTools(world: Pick<World, 'cli' | 'data' | 'fileServer'>): Promise<void> {
+  const pinned = await world.cli(['mcp', 'pin', '--data', world.data, '--server', 'files', '--yes', '--json', '--', ...world.fileServer()]);
+  see(pinned.code === 0, `pinning ended with ${pinned.code}: ${pinned.stderr}${pinned.stdout}`);
+}
+
 /** True when the path exists. */
 export const there = (path: string): boolean => existsSync(path);
