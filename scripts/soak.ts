@@ -96,7 +96,7 @@ async function execute(run: LongRun): Promise<Result> {
     {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, [run.variable]: String(number) },
+      env: { ...process.env, NO_COLOR: '1', [run.variable]: String(number) },
     },
   );
   let printed = '';

@@ -38,7 +38,8 @@ interface Manifest {
   readonly bin?: Readonly<Record<string, string>>;
 }
 
-const isCode = (path: string): boolean => /\.(ts|tsx|mjs)$/.test(path);
+const isCode = (path: string): boolean =>
+  /\.(ts|tsx|mjs)$/.test(path) && !/^packages\/console\/.*\.d\.ts$/.test(path);
 
 /** Every workspace that has something in it. */
 export function workspaces(): readonly Workspace[] {
@@ -52,9 +53,11 @@ export function workspaces(): readonly Workspace[] {
         name: manifest.name.replace(/^@licet\//, ''),
         folder,
         dependencies: Object.keys(manifest.dependencies ?? {}),
-        entries: [...named.map((path) => join(folder, path)), `${folder}/src/main.ts`].filter((path) =>
-          existsSync(join(ROOT, path)),
-        ),
+        entries: [
+          ...named.map((path) => join(folder, path)),
+          `${folder}/src/main.ts`,
+          `${folder}/src/main.tsx`,
+        ].filter((path) => existsSync(join(ROOT, path))),
         sources: filesBelow(`${folder}/src`).filter(isCode),
       };
     })
@@ -172,7 +175,7 @@ export function specifiersOf(path: string): readonly string[] {
 }
 
 /** A string that names a file beside the one it stands in, as workers and guardians are named. */
-const LOCAL_FILE = /(['"])(\.\.?\/[^'"\n]+\.(?:ts|mjs))\1/g;
+const LOCAL_FILE = /(['"])(\.\.?\/[^'"\n]+\.(?:tsx?|mjs))\1/g;
 
 /** Files of the repository that this one loads. */
 export function filesLoadedBy(path: string): readonly string[] {
