@@ -3,8 +3,7 @@
  * store's own check and the entries themselves.
  */
 import { idemDigest, parseEntry, permitId, utf8, type Entry } from '@licet/evidence';
-import { openSqliteStore } from '@licet/store';
-import type { PlaneFolder } from '@licet/server';
+import { inspectDataFolder } from '@licet/store';
 import type { Ledger } from './load.ts';
 
 /** What one look at a killed log found. */
@@ -16,16 +15,12 @@ export interface Audit {
   readonly decided: ReadonlyMap<string, number>;
 }
 
-/** Opens the store without its plane, checks the tree, and holds the entries against what was promised. */
-export async function audit(folder: PlaneFolder, ledger: Ledger): Promise<Audit> {
-  const { origin, seeds, data } = folder;
-  const store = await openSqliteStore({
-    path: data,
-    keys: { log: { name: origin, seed: seeds.log }, lease: { name: `${origin}/lease`, seed: seeds.lease } },
-  });
+/** Computes the tree again and holds the entries against what was promised. Reads only. */
+export async function audit(data: string, ledger: Ledger): Promise<Audit> {
+  const inspection = inspectDataFolder(data);
   try {
-    const { size } = await store.check();
-    const entries = await store.log.entries(0, size);
+    const { size } = await inspection.check();
+    const entries = inspection.entries(0, size).map(({ bytes }) => bytes);
     for (const [index, text] of ledger.acknowledged) {
       const found = entries[index];
       if (found === undefined) ledger.violations.push(`the acknowledged entry ${index} is gone`);
@@ -34,7 +29,7 @@ export async function audit(folder: PlaneFolder, ledger: Ledger): Promise<Audit>
     }
     return auditEntries(entries, ledger);
   } finally {
-    await store.close();
+    inspection.close();
   }
 }
 

@@ -133,16 +133,9 @@ export async function client(
     let instance = request.instance;
     if (answer.start === undefined) {
       instance = nonce();
-      // Now and then two processes take the same permit: at most one may start.
-      const rivals = n % 151 === 1 ? [instance, nonce()] : [instance];
-      const permitted = answer;
-      const outcomes = await Promise.all(rivals.map((rival) => redeem(ledger, plane, permitted, rival)));
-      outcomes.forEach((outcome, i) => {
-        if (outcome === undefined) ledger.unansweredRedeems.push({ permitted, instance: rivals[i]! });
-      });
-      if (outcomes.filter((outcome) => outcome === true).length > 1)
-        ledger.violations.push(`${permitted.executionId} was redeemed twice`);
-      if (outcomes[0] !== true) continue;
+      const outcome = await redeem(ledger, plane, answer, instance);
+      if (outcome === undefined) ledger.unansweredRedeems.push({ permitted: answer, instance });
+      if (outcome !== true) continue;
     }
     if (n % 3 !== 0) continue;
     try {
@@ -151,5 +144,24 @@ export async function client(
     } catch {
       return;
     }
+  }
+}
+
+/**
+ * Two processes take the same permit: at most one may start. By consequence the policy bars their key afterwards
+ * (RULE 33, 18), so this is a client of its own in every round.
+ */
+export async function rivals(ledger: Ledger, plane: PinnedPlane, workspace: string): Promise<void> {
+  try {
+    const permitted = await plane.request({ ...aRequest(workspace, 1), start: false });
+    if (permitted.verdict !== 'allow') return;
+    acknowledge(ledger, permitted.permit);
+    const outcomes = await Promise.all(
+      [nonce(), nonce()].map((one) => redeem(ledger, plane, permitted, one)),
+    );
+    if (outcomes.filter((outcome) => outcome === true).length > 1)
+      ledger.violations.push(`${permitted.executionId} was redeemed twice`);
+  } catch {
+    // Killed meanwhile; what was acknowledged is noted.
   }
 }

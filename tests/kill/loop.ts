@@ -2,10 +2,18 @@
  * The kill loop: start the server, load it, SIGKILL at a random moment, audit what is on disk, start again, ask every
  * question again that got no answer. Which moments it hits is chance; what must hold holds at all of them.
  */
-import type { Answer, PinnedPlane } from '@licet/api';
-import { clientOf, known, makeFolders, registerAgent, startServer } from '../support/server-process.ts';
+import type { Answer, PinnedPlane, PrivateJwk } from '@licet/api';
+import {
+  clientOf,
+  fsck,
+  known,
+  makeFolders,
+  registerAgent,
+  startServer,
+  type Folders,
+} from '../support/server-process.ts';
 import { audit, decisionOf, type Audit } from './audit.ts';
-import { acknowledge, client, newLedger, noteAnswer, redeem, type Ledger } from './load.ts';
+import { acknowledge, client, newLedger, noteAnswer, redeem, rivals, type Ledger } from './load.ts';
 
 /** What a loop did; `violations` must be empty. */
 export interface KillReport {
@@ -22,6 +30,8 @@ export interface KillReport {
 }
 
 const CLIENTS = 16;
+/** `licet log fsck` is a process of its own: too slow for every round. */
+const FSCK_EVERY = 5;
 
 /** Kills a loaded server `kills` times, each within `withinMs` of its first answer. */
 export async function killLoop(kills: number, withinMs = 500): Promise<KillReport> {
@@ -36,21 +46,27 @@ export async function killLoop(kills: number, withinMs = 500): Promise<KillRepor
     const plane = await known(folders);
     const operator = await clientOf(plane, server.url, { token: plane.operatorToken });
     const key = await registerAgent(operator, 'a-load');
+    const rivalKeys: PrivateJwk[] = [];
+    for (let round = 0; round < kills; round += 1)
+      rivalKeys.push(await registerAgent(operator, `a-rival-${round}`));
     await operator.close();
     for (let round = 0; round < kills; round += 1) {
       const agent = await clientOf(plane, server.url, { key });
       if (last !== undefined) decidedUnseen += await askAgain(ledger, agent, last);
+      const rival = await clientOf(plane, server.url, { key: rivalKeys[round]! });
       const stop = new AbortController();
       const load = Array.from({ length: CLIENTS }, () =>
         client(ledger, agent, folders.workspace, () => (count += 1), stop.signal),
       );
+      await firstAnswer(ledger, load);
+      load.push(rivals(ledger, rival, folders.workspace));
       await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs));
       await server.kill();
       stop.abort();
       await Promise.all(load);
-      await agent.close();
+      await Promise.all([agent.close(), rival.close()]);
       unanswered += ledger.unanswered.length + ledger.unansweredRedeems.length;
-      last = await audit(plane.folder, ledger);
+      last = await look(folders, ledger, round);
       if (ledger.violations.length > 0) break;
       server = await startServer(folders);
     }
@@ -60,7 +76,7 @@ export async function killLoop(kills: number, withinMs = 500): Promise<KillRepor
       decidedUnseen += await askAgain(ledger, agent, last);
       await agent.close();
       await server.stop();
-      last = await audit(plane.folder, ledger);
+      last = await look(folders, ledger, 0);
     }
   } finally {
     await server.kill();
@@ -77,6 +93,20 @@ export async function killLoop(kills: number, withinMs = 500): Promise<KillRepor
     refused: Object.fromEntries(ledger.refused),
     violations: ledger.violations,
   };
+}
+
+/** Resolves when the server has answered one more time, or every client has given up. */
+async function firstAnswer(ledger: Ledger, load: readonly Promise<void>[]): Promise<void> {
+  const before = ledger.acknowledged.size;
+  let over = false;
+  void Promise.all(load).then(() => (over = true));
+  while (ledger.acknowledged.size === before && !over) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Audits, and now and then has the command judge the same files. */
+async function look(folders: Folders, ledger: Ledger, round: number): Promise<Audit> {
+  if (round % FSCK_EVERY === 0) await fsck(folders);
+  return audit(folders.data, ledger);
 }
 
 /** Asks each open question twice: the same decision each time, and the one in the log where one was made. */

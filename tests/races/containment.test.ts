@@ -22,7 +22,7 @@ import {
 } from '../support/plane.ts';
 
 const rounds = Number(process.env['LICET_RACES'] ?? 1_000);
-const PERMITS = 4;
+const PERMITS = 2;
 
 const data = mkdtempSync(join(tmpdir(), 'licet-races-'));
 let plane: TestPlane;
@@ -126,9 +126,10 @@ async function round(n: number, tally: Map<string, number>): Promise<void> {
   const before = (await plane.store.log.checkpoint()).size;
 
   let acknowledged = false;
+  // A redemption asks Cedar first, a blow does not: the blow waits longer, or it would nearly always win.
   const spread = Math.random() * 3;
   const [struck, ...answers] = await Promise.all([
-    later(Math.random() * spread).then(async () => {
+    later(Math.random() * 5 * spread).then(async () => {
       const answer = await blow.strike();
       acknowledged = true;
       return answer;
@@ -138,7 +139,7 @@ async function round(n: number, tally: Map<string, number>): Promise<void> {
       const late = acknowledged;
       return { late, answered: await plane.redeem(caller, permit), permit };
     }),
-    ...(narrow ? [] : [0, 1]).map(async () => {
+    ...(narrow ? [] : [0]).map(async () => {
       await later(Math.random() * spread);
       const late = acknowledged;
       return { late, answered: await plane.decide(caller, { start: true }), permit: undefined };

@@ -2,12 +2,13 @@
  * A real server process on SQLite, and what a test needs to call it: an agent with a wide root grant, the operator's
  * token, the trust that was pinned when the folder was made. The process can be killed at any moment.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { parseTrust, type Trust } from '@licet/evidence';
 import {
   connect,
@@ -19,7 +20,8 @@ import {
 } from '@licet/api';
 import { isPlaneFolder, OWNER, readPlaneFolder, statePaths, type PlaneFolder } from '@licet/server';
 
-const SERVE = join(import.meta.dirname, 'serve.ts');
+/** The command line program, as this tree has it. */
+const LICET = join(import.meta.dirname, '../../packages/cli/src/main.ts');
 /** A server that starts twenty times should compile its modules once. */
 const COMPILE_CACHE = join(tmpdir(), 'licet-compile-cache');
 
@@ -60,9 +62,10 @@ export async function startServer(
   { data, state, workspace }: Folders,
   nodeArguments: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [...nodeArguments, SERVE, data, workspace], {
+  const where = ['--data', data, '--workspace', workspace, '--port', '0', '--public-port', '0'];
+  const child = spawn(process.execPath, [...nodeArguments, LICET, 'up', ...where, '--solo', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, LICET_STATE: state, NODE_COMPILE_CACHE: COMPILE_CACHE },
+    env: environmentOf(state),
   });
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const ended = async (signal: NodeJS.Signals): Promise<void> => {
@@ -77,6 +80,21 @@ export async function startServer(
     kill: () => ended('SIGKILL'),
     stop: () => ended('SIGTERM'),
   };
+}
+
+const environmentOf = (state: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  LICET_STATE: state,
+  NODE_COMPILE_CACHE: COMPILE_CACHE,
+});
+
+/** Runs `licet log fsck`; returns what it says of the log. Fails unless it exits with 0. */
+export async function fsck({ data, state }: Folders): Promise<{ readonly size: number }> {
+  const args = [LICET, 'log', 'fsck', '--data', data, '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: environmentOf(state) });
+  const said = JSON.parse(stdout) as { readonly ok: boolean; readonly size: number };
+  if (!said.ok) throw new Error(`fsck: ${stdout}`);
+  return said;
 }
 
 function addresses(child: ChildProcess): Promise<{ readonly url: string; readonly publicUrl: string }> {
