@@ -118,11 +118,11 @@ async function opened(
   executions: readonly ExecutionRow[],
 ): Promise<Readonly<Record<string, Json>>> {
   const records: Record<string, Json> = {};
-  for (const { exec, decision } of executions) {
+  for (const { exec, decision, outcome } of executions) {
     const record = (await store.records.get(`${exec}/${decision.index}`)) ?? (await store.records.get(exec));
     if (record === undefined || record === 'erased') continue;
     const body = record.body as unknown as RecordBody;
-    const result = await store.records.get(`${exec}/result`);
+    const result = await resultOf(store, exec, outcome?.index);
     const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {
       arguments: whole(body.disclosures.arguments as unknown as Json),
@@ -132,12 +132,25 @@ async function opened(
       ...(body.earlier.length === 0
         ? {}
         : { earlier: body.earlier.map(({ inputs }) => whole(inputs as unknown as Json)) }),
-      ...(result === undefined || result === 'erased'
-        ? {}
-        : { result: whole((result.body as { readonly disclosures: Json }).disclosures) }),
+      ...(result === undefined ? {} : { result: whole(result) }),
     };
   }
   return records;
+}
+
+/** What opens the result of the outcome that ended it. Late and unstarted reports leave results of their own beside it. */
+async function resultOf(store: Store, exec: string, index: number | undefined): Promise<Json | undefined> {
+  if (index === undefined) return undefined;
+  const [bytes] = await store.log.entries(index, index + 1);
+  const entry = bytes === undefined ? undefined : parseEntry(bytes);
+  if (entry?.type !== 'outcome' || entry.result === undefined) return undefined;
+  for (const id of [`${exec}/result/${index}`, `${exec}/result`]) {
+    const record = await store.records.get(id);
+    if (record === undefined || record === 'erased') continue;
+    const body = record.body as { readonly commitment: string; readonly disclosures: Json };
+    if (body.commitment === entry.result) return body.disclosures;
+  }
+  return undefined;
 }
 
 async function bundlesOf(store: Store, entries: readonly Entry[]): Promise<readonly Json[]> {

@@ -790,8 +790,7 @@ class ControlPlane implements Plane {
     const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec);
     if ('deny' in chain) return denied(chain.deny);
     const pin = loaded.pins[row.action];
-    if (pin !== undefined && !record.body.input.door.bound.includes(`tool:${pin}`))
-      return denied('unpinned');
+    if (pin !== undefined && !record.body.input.door.bound.includes(`tool:${pin}`)) return denied('unpinned');
     const { arguments: args, resources, input } = record.body;
     if (await this.#inEmergency(row, this.#touched(resources))) return denied('contained');
     const judged = await judge(
@@ -956,7 +955,11 @@ class ControlPlane implements Plane {
     const { commitment, disclosures } = commitResult(key, result);
     return {
       commitment,
-      record: { id: `${exec}/result`, key, body: { disclosures: disclosures as unknown as Json } },
+      record: {
+        id: `${exec}/result`,
+        key,
+        body: { commitment, disclosures: disclosures as unknown as Json },
+      },
     };
   }
 

@@ -93,7 +93,7 @@ export interface LogReader {
   find(leaf: Uint8Array): Promise<number | undefined>;
   inclusion(index: number, size: number): Promise<readonly Uint8Array[]>;
   consistency(oldSize: number, newSize: number): Promise<readonly Uint8Array[]>;
-  /** The signed checkpoint at an earlier size that was acknowledged, made again from the row (RULE 36). */
+  /** The signed checkpoint of the first acknowledged tree of at least this size, made again from its row (RULE 36). */
   checkpointAt(size: number): Promise<string | undefined>;
 }
 

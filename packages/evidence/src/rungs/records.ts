@@ -115,7 +115,8 @@ function checkOutcome(c: Case, { index, entry }: Placed<'outcome'>): readonly Ru
     );
   }
   if (entry.result !== undefined) {
-    const result = recordOf(c, entry.exec)?.result;
+    // The file opens the result of the outcome that ended it; what a late report claimed stays closed.
+    const result = entry.late === true ? undefined : recordOf(c, entry.exec)?.result;
     items.push(
       result === undefined
         ? { status: 'not checked', what: `${name}: result ${withheldOrErased(c, entry.exec)}` }

@@ -1,0 +1,3 @@
+/** The face of the simulator. */
+export { simulate, type SimulationOptions, type SimulationReport } from './simulate.ts';
+export type { Bugs } from './world.ts';
