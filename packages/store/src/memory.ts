@@ -313,8 +313,8 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
       },
       async checkpointAt(size) {
         requireOpen();
-        const root = kept.heads.get(size);
-        return root === undefined ? undefined : signer.signCheckpoint(size, root);
+        const first = [...kept.heads].filter(([at]) => at >= size).sort(([a], [b]) => a - b)[0];
+        return first === undefined ? undefined : signer.signCheckpoint(...first);
       },
     },
     watch: (after, signal) =>

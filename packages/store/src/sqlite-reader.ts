@@ -33,6 +33,8 @@ export interface SqliteReader extends TileStore {
   find(leaf: Uint8Array): number | undefined;
   count(): number;
   head(size: number): Uint8Array | undefined;
+  /** The first acknowledged tree of at least this size. */
+  headFrom(size: number): { readonly size: number; readonly root: Uint8Array } | undefined;
   heads(start: number, end: number): readonly { readonly size: number; readonly root: Uint8Array }[];
   notes(exec: string): readonly string[];
   record(id: string): Uint8Array | undefined;
@@ -110,6 +112,10 @@ export function createReader(db: DatabaseSync): SqliteReader {
     head(size) {
       const found = on('SELECT root FROM head WHERE size = ?').get(size);
       return found === undefined ? undefined : blob(found['root']);
+    },
+    headFrom(size) {
+      const found = on('SELECT size, root FROM head WHERE size >= ? ORDER BY size LIMIT 1').get(size);
+      return found === undefined ? undefined : { size: integer(found['size']), root: blob(found['root']) };
     },
     heads: (start, end) =>
       on('SELECT size, root FROM head WHERE size > ? AND size <= ? ORDER BY size')

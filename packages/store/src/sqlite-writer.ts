@@ -373,8 +373,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     opened: opened(),
     commit,
     checkpointAt(size) {
-      const root = files.reader.head(size);
-      return root === undefined ? undefined : signer.signCheckpoint(size, root);
+      const first = files.reader.headFrom(size);
+      return first === undefined ? undefined : signer.signCheckpoint(first.size, first.root);
     },
     head() {
       requireWritable();

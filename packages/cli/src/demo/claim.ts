@@ -20,7 +20,11 @@ export function see(condition: boolean, otherwise: string): asserts condition {
 }
 
 /** Waits until `probe` is true, at most `timeoutMs`; resolves to whether it became so. */
-export async function until(probe: () => boolean | Promise<boolean>, timeoutMs: number, everyMs = 50): Promise<boolean> {
+export async function until(
+  probe: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  everyMs = 50,
+): Promise<boolean> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     if (await probe()) return true;

@@ -14,14 +14,18 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
   const path = join(world.workspace, 'shift.txt');
   let beats = 0;
   let stop = false;
-  const work = guard(door, 'files/write_file', async (args: { path: string; content: string }, { signal }) => {
-    while (!signal.aborted && !stop) {
-      beats += 1;
-      await writeFile(args.path, `beat ${beats}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw signal.reason as Error;
-  });
+  const work = guard(
+    door,
+    'files/write_file',
+    async (args: { path: string; content: string }, { signal }) => {
+      while (!signal.aborted && !stop) {
+        beats += 1;
+        await writeFile(args.path, `beat ${beats}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw signal.reason as Error;
+    },
+  );
   const running = work({ path, content: 'beat 0' }).then(
     () => undefined,
     (error: unknown) => error,
@@ -29,7 +33,9 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
   see(await until(() => beats > 2, 5_000), 'the work never began');
   const deny = async (name: string): Promise<Denied> => {
     const target = join(world.workspace, name);
-    const write = guard(door, 'files/write_file', (args: { path: string; content: string }) => writeFile(args.path, args.content));
+    const write = guard(door, 'files/write_file', (args: { path: string; content: string }) =>
+      writeFile(args.path, args.content),
+    );
     const error = await write({ path: target, content: 'x' }).then(
       () => undefined,
       (reason: unknown) => reason,
@@ -54,9 +60,18 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
     const impostor = createServer((request, response) => {
       request.resume();
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ verdict: 'allow', executionId: '01900000-0000-7000-8000-000000000000', permit: { entry: '{}', proof: '' }, disclosures: { arguments: [], resources: [] } }));
+      response.end(
+        JSON.stringify({
+          verdict: 'allow',
+          executionId: '01900000-0000-7000-8000-000000000000',
+          permit: { entry: '{}', proof: '' },
+          disclosures: { arguments: [], resources: [] },
+        }),
+      );
     });
-    await new Promise<void>((resolve) => impostor.listen(Number(new URL(world.plane.url).port), '127.0.0.1', resolve));
+    await new Promise<void>((resolve) =>
+      impostor.listen(Number(new URL(world.plane.url).port), '127.0.0.1', resolve),
+    );
     try {
       const denied = await deny('by-impostor.txt');
       return `a server that says yes to everything answered on the plane's port; no file; the door said: ${denied.code}`;
@@ -67,7 +82,10 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
   });
 
   await claim('the running lease ends by itself', async () => {
-    const ended = await Promise.race([running, new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), 45_000))]);
+    const ended = await Promise.race([
+      running,
+      new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), 45_000)),
+    ]);
     const at = beats;
     stop = true;
     see(ended !== 'late' && ended instanceof Halted, `the work ended with ${String(ended)}`);
@@ -87,7 +105,18 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
       return doubt !== undefined;
     }, 10_000);
     see(listed && doubt !== undefined, 'nothing is listed as in doubt');
-    const resolved = await world.cli(['runs', 'resolve', doubt, '--as', 'halted', '--reason', 'plane_lost', '--data', world.data, '--json']);
+    const resolved = await world.cli([
+      'runs',
+      'resolve',
+      doubt,
+      '--as',
+      'halted',
+      '--reason',
+      'plane_lost',
+      '--data',
+      world.data,
+      '--json',
+    ]);
     see(resolved.code === 0, `resolve ended with ${resolved.code}: ${resolved.stderr}${resolved.stdout}`);
     const now = await operator.execution(doubt);
     see(now.state === 'halted', `its state is ${now.state}`);

@@ -14,7 +14,10 @@ export const permits: Scenario = async ({ world, claim }) => {
   const agent = await world.agent('Mallory');
 
   await claim('arguments altered after the permit are refused', async () => {
-    const [asked, altered] = ['asked.txt', 'altered.txt'].map((name) => join(world.workspace, name)) as [string, string];
+    const [asked, altered] = ['asked.txt', 'altered.txt'].map((name) => join(world.workspace, name)) as [
+      string,
+      string,
+    ];
     // A permit for one file is handed to a door that was asked for another.
     const switched = switchAnswer(agent, { path: asked, content: 'asked' });
     let ran = false;
@@ -40,21 +43,29 @@ export const permits: Scenario = async ({ world, claim }) => {
     const permit = await askPermit(agent, { path, content: 'once' });
     const door = { grade: 'in-process', confine: 'none', bound: ['input', 'resource'] } as const;
     let effects = 0;
-    const spend = async (): Promise<string> => {
-      const answer = await agent.plane.redeem(permit.executionId, { permit: permit.permit, instance: base64url(randomBytes(16)), door });
+    const instances = [0, 1].map(() => base64url(randomBytes(16)));
+    const spend = async (instance: string): Promise<string> => {
+      const answer = await agent.plane.redeem(permit.executionId, { permit: permit.permit, instance, door });
       if (answer.verdict !== 'started') return answer.code;
       effects += 1;
       await writeFile(path, `written ${effects} time(s)`);
       return 'started';
     };
-    const first = await spend();
-    const second = await spend();
-    see(first === 'started' && second !== 'started' && effects === 1, `first: ${first}, second: ${second}, effects: ${effects}`);
+    const first = await spend(instances[0]!);
+    const second = await spend(instances[1]!);
+    await agent.plane.report(permit.executionId, { instance: instances[0]!, status: 'completed' });
+    see(
+      first === 'started' && second !== 'started' && effects === 1,
+      `first: ${first}, second: ${second}, effects: ${effects}`,
+    );
     return `once.txt was written once; the second redemption was refused: ${second}`;
   });
 };
 
-async function askPermit(agent: Agent, args: { readonly path: string; readonly content: string }): Promise<Permitted> {
+async function askPermit(
+  agent: Agent,
+  args: { readonly path: string; readonly content: string },
+): Promise<Permitted> {
   const answer = await agent.plane.request({
     action: 'files/write_file',
     arguments: args,
@@ -67,7 +78,10 @@ async function askPermit(agent: Agent, args: { readonly path: string; readonly c
 }
 
 /** The plane as seen through a liar on the way: every request gets the permit for other arguments. */
-function switchAnswer(agent: Agent, others: { readonly path: string; readonly content: string }): PlaneClient {
+function switchAnswer(
+  agent: Agent,
+  others: { readonly path: string; readonly content: string },
+): PlaneClient {
   return new Proxy(agent.plane, {
     get(target, name, receiver) {
       if (name !== 'request') return Reflect.get(target, name, receiver) as unknown;

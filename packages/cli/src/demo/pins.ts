@@ -20,7 +20,9 @@ export const pins: Scenario = async ({ world, claim }) => {
     await writeFile(liar, CHANGED_SERVER);
     const victim = await world.agent('Victim');
     const changed = await world.toolSession(victim, [process.execPath, liar, ...world.fileServer()]);
-    const answer = await changed.call('write_file', { path: target('changed.txt'), content: 'x' }).catch((error: unknown) => ({ isError: true, text: String(error) }));
+    const answer = await changed
+      .call('write_file', { path: target('changed.txt'), content: 'x' })
+      .catch((error: unknown) => ({ isError: true, text: String(error) }));
     await changed.close();
     see(answer.isError && !there(target('changed.txt')), `the changed tool answered ${answer.text}`);
     return `one character in the description of write_file, and no changed.txt: ${answer.text.split('\n')[0]}`;

@@ -28,17 +28,34 @@ export const processes: Scenario = async ({ world, claim, keep }) => {
 
   await claim('a long command with twenty stubborn processes is contained in mid-run', async () => {
     const agent = await world.agent('Builder');
-    const child = world.spawnCli(['exec', '--data', world.data, '--agent', agent.subject, '--cwd', world.workspace, '--json', '--', program, world.workspace]);
+    const child = world.spawnCli([
+      'exec',
+      '--data',
+      world.data,
+      '--agent',
+      agent.subject,
+      '--cwd',
+      world.workspace,
+      '--json',
+      '--',
+      program,
+      world.workspace,
+    ]);
     let output = '';
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
-    const beats = async (): Promise<readonly string[]> => (await readdir(world.workspace)).filter((name) => name.startsWith('beat-'));
+    const beats = async (): Promise<readonly string[]> =>
+      (await readdir(world.workspace)).filter((name) => name.startsWith('beat-'));
     const grown = await until(async () => (await beats()).length >= 21, 20_000);
     see(grown, `only ${(await beats()).length} of 21 processes came up: ${output}`);
     const before = await alive(world.workspace);
     const operator = await world.operator();
-    const { items } = await operator.executions({ agent: agent.subject, action: 'shell/exec', state: 'running' });
+    const { items } = await operator.executions({
+      agent: agent.subject,
+      action: 'shell/exec',
+      state: 'running',
+    });
     const run = items[0]?.run;
     see(run !== undefined, 'the command is not among the running executions');
     keep('exec', items[0]!.executionId);
@@ -48,7 +65,18 @@ export const processes: Scenario = async ({ world, claim, keep }) => {
     const left = await alive(world.workspace);
     see(gone, `${left.length} processes are alive after 5 s: ${left.join(', ')}`);
     await ended;
-    const again = await world.cli(['exec', '--data', world.data, '--agent', agent.subject, '--cwd', world.workspace, '--', program, world.workspace]);
+    const again = await world.cli([
+      'exec',
+      '--data',
+      world.data,
+      '--agent',
+      agent.subject,
+      '--cwd',
+      world.workspace,
+      '--',
+      program,
+      world.workspace,
+    ]);
     see(again.code === 3, `a new command of the contained agent ended with ${again.code}`);
     return `${before.length} processes before, none in the process list after; the same agent may start nothing new`;
   });
@@ -63,14 +91,18 @@ export const processes: Scenario = async ({ world, claim, keep }) => {
     });
     let effects = 0;
     const path = join(world.workspace, 'counter.txt');
-    const count = guard(door, 'files/write_file', async (args: { path: string; content: string }, { signal }) => {
-      while (!signal.aborted) {
-        effects += 1;
-        await writeFile(args.path, String(effects));
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      throw signal.reason as Error;
-    });
+    const count = guard(
+      door,
+      'files/write_file',
+      async (args: { path: string; content: string }, { signal }) => {
+        while (!signal.aborted) {
+          effects += 1;
+          await writeFile(args.path, String(effects));
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        throw signal.reason as Error;
+      },
+    );
     const running = count({ path, content: '0' }, { parent: parent.executionId }).then(
       () => undefined,
       (error: unknown) => error,
@@ -97,7 +129,8 @@ async function alive(marker: string): Promise<readonly string[]> {
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     const words = line.split('\0');
     // The tree's own processes run the script or its `sh -c`; the doors that launched it are not part of it.
-    if (words.some((word) => word.endsWith('busy-tree')) && words.includes(marker) && !words.includes('exec')) found.push(pid);
+    if (words.some((word) => word.endsWith('busy-tree')) && words.includes(marker) && !words.includes('exec'))
+      found.push(pid);
   }
   return found;
 }

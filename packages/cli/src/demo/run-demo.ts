@@ -44,7 +44,11 @@ export async function runDemo(options: {
     async claim(name, check) {
       const result = await check().then(
         (how) => ({ name, ok: true, how }),
-        (error: unknown) => ({ name, ok: false, how: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => ({
+          name,
+          ok: false,
+          how: error instanceof Error ? error.message : String(error),
+        }),
       );
       claims.push(result);
       const mark = result.ok ? styleText('green', '■ holds ') : styleText('red', '▲ FAILS ');

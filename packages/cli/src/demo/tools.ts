@@ -29,7 +29,10 @@ export const tools: Scenario = async ({ world, claim, keep }) => {
   });
 
   await claim('a path that climbs out is denied', async () => {
-    const answer = await session.call('write_file', { path: `${world.workspace}/../outside/climbed.txt`, content: 'x' });
+    const answer = await session.call('write_file', {
+      path: `${world.workspace}/../outside/climbed.txt`,
+      content: 'x',
+    });
     const target = join(world.folder, 'outside', 'climbed.txt');
     see(answer.isError && !there(target), `answered ${answer.text}; file there: ${there(target)}`);
     see(answer.text.includes('not_canonical'), `denied for another reason: ${answer.text}`);
@@ -47,7 +50,10 @@ export const tools: Scenario = async ({ world, claim, keep }) => {
   await claim('a move whose destination alone is outside is denied', async () => {
     const target = join(world.folder, 'outside', 'plan.txt');
     const answer = await session.call('move_file', { source: at('plan.txt'), destination: target });
-    see(answer.isError && !there(target) && there(at('plan.txt')), `answered ${answer.text}; moved: ${there(target)}`);
+    see(
+      answer.isError && !there(target) && there(at('plan.txt')),
+      `answered ${answer.text}; moved: ${there(target)}`,
+    );
     return 'plan.txt is where it was: both ends of a move are decided';
   });
 
@@ -73,7 +79,10 @@ export const tools: Scenario = async ({ world, claim, keep }) => {
   await session.close();
 };
 
-async function waitForHold(operator: Awaited<ReturnType<Parameters<Scenario>[0]['world']['operator']>>, agent: string): Promise<string> {
+async function waitForHold(
+  operator: Awaited<ReturnType<Parameters<Scenario>[0]['world']['operator']>>,
+  agent: string,
+): Promise<string> {
   for (let tries = 0; tries < 100; tries += 1) {
     const found = (await operator.approvals()).find(({ chain }) => chain.at(-1)?.id === agent);
     if (found !== undefined) return found.executionId;

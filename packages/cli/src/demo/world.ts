@@ -78,17 +78,37 @@ export interface PlaneProcess {
 export const ENTRY = process.argv[1]!;
 
 /** Makes the folder, the policy and the plane. */
-export async function openWorld(options: { readonly folder?: string; readonly port?: number }): Promise<World> {
+export async function openWorld(options: {
+  readonly folder?: string;
+  readonly port?: number;
+}): Promise<World> {
   const folder = await realpath(options.folder ?? (await mkdtemp(join(tmpdir(), `${NAME}-demo-`))));
-  const [workspace, data, state, outside] = ['workspace', 'plane', 'state', 'outside'].map((name) => join(folder, name)) as [string, string, string, string];
+  const [workspace, data, state, outside] = ['workspace', 'plane', 'state', 'outside'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
   for (const path of [workspace, outside, join(folder, 'bin')]) await mkdir(path, { recursive: true });
   await writeFile(join(workspace, 'notes.txt'), 'Buy oats. Call Ada.\n');
   await writeFile(join(outside, 'secret.txt'), 'not for agents\n');
-  const env: Record<string, string> = { ...(process.env as Record<string, string>), LICET_STATE: state, LICET_DATA: data };
+  const env: Record<string, string> = {
+    ...(process.env as Record<string, string>),
+    LICET_STATE: state,
+    LICET_DATA: data,
+  };
   delete env['LICET_TOKEN'];
 
-  const cli = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ran> => runCli(args, { ...env, ...more });
-  const init = await cli(['init', '--data', data, '--solo', '--workspace', workspace, '--program', join(folder, 'bin', 'busy-tree'), '--json']);
+  const cli = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+    runCli(args, { ...env, ...more });
+  const init = await cli([
+    'init',
+    '--data',
+    data,
+    '--solo',
+    '--workspace',
+    workspace,
+    '--program',
+    join(folder, 'bin', 'busy-tree'),
+    '--json',
+  ]);
   see(init.code === 0, `init ended with ${init.code}: ${init.stderr}${init.stdout}`);
   const plane = await startPlane(data, env, options.port);
   const trust = await readTrustStore(state);
@@ -121,12 +141,18 @@ export async function openWorld(options: { readonly folder?: string; readonly po
         for: 'u-owner',
         root: { perDay: 1_000, concurrent: 64 },
       });
-      see(made.verdict === 'done' && made.subject !== undefined, `registering ${name}: ${JSON.stringify(made)}`);
+      see(
+        made.verdict === 'done' && made.subject !== undefined,
+        `registering ${name}: ${JSON.stringify(made)}`,
+      );
       await writeFile(paths.agentKey(made.subject), `${JSON.stringify(key)}\n`, { mode: 0o600 });
       return { subject: made.subject, key, plane: await connect({ url: plane.url, trust, key }) };
     },
     async toolSession(agent, server = fileServer(workspace)) {
-      const session = await openTools(['mcp', '--data', data, '--agent', agent.subject, '--server', 'files', '--', ...server], env);
+      const session = await openTools(
+        ['mcp', '--data', data, '--agent', agent.subject, '--server', 'files', '--', ...server],
+        env,
+      );
       sessions.push(session);
       return session;
     },
@@ -155,7 +181,11 @@ function runCli(args: readonly string[], env: Readonly<Record<string, string>>):
   });
 }
 
-async function startPlane(data: string, env: Readonly<Record<string, string>>, port: number | undefined): Promise<PlaneProcess> {
+async function startPlane(
+  data: string,
+  env: Readonly<Record<string, string>>,
+  port: number | undefined,
+): Promise<PlaneProcess> {
   let child: ChildProcess | undefined;
   let ready = { url: '', publicUrl: '' };
   const start = async (at: number | undefined): Promise<void> => {
@@ -165,8 +195,12 @@ async function startPlane(data: string, env: Readonly<Record<string, string>>, p
     let stderr = '';
     started.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     ready = await new Promise((resolve, reject) => {
-      started.on('exit', (code) => reject(new Error(`the plane ended with ${code} before it was ready: ${stderr}`)));
-      createInterface({ input: started.stdout }).once('line', (line) => resolve(JSON.parse(line) as typeof ready));
+      started.on('exit', (code) =>
+        reject(new Error(`the plane ended with ${code} before it was ready: ${stderr}`)),
+      );
+      createInterface({ input: started.stdout }).once('line', (line) =>
+        resolve(JSON.parse(line) as typeof ready),
+      );
     });
   };
   await start(port);
@@ -187,12 +221,24 @@ async function startPlane(data: string, env: Readonly<Record<string, string>>, p
   };
 }
 
-async function openTools(args: readonly string[], env: Readonly<Record<string, string>>): Promise<ToolSession> {
+async function openTools(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<ToolSession> {
   const client = new Client({ name: 'demo-agent', version: '1.0.0' });
-  await client.connect(new StdioClientTransport({ command: process.execPath, args: [ENTRY, ...args], env: { ...env }, stderr: 'pipe' }));
+  await client.connect(
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [ENTRY, ...args],
+      env: { ...env },
+      stderr: 'pipe',
+    }),
+  );
   return {
     async call(tool, callArguments) {
-      const answer = await client.callTool({ name: tool, arguments: callArguments }, undefined, { timeout: 60_000 });
+      const answer = await client.callTool({ name: tool, arguments: callArguments }, undefined, {
+        timeout: 60_000,
+      });
       const content = answer.content as readonly { readonly type: string; readonly text?: string }[];
       return { isError: answer.isError === true, text: content.map(({ text }) => text ?? '').join('\n') };
     },
@@ -205,7 +251,18 @@ async function openTools(args: readonly string[], env: Readonly<Record<string, s
 
 /** A person looks at the file server's tools and pins them as they are. */
 export async function pinTools(world: Pick<World, 'cli' | 'data' | 'fileServer'>): Promise<void> {
-  const pinned = await world.cli(['mcp', 'pin', '--data', world.data, '--server', 'files', '--yes', '--json', '--', ...world.fileServer()]);
+  const pinned = await world.cli([
+    'mcp',
+    'pin',
+    '--data',
+    world.data,
+    '--server',
+    'files',
+    '--yes',
+    '--json',
+    '--',
+    ...world.fileServer(),
+  ]);
   see(pinned.code === 0, `pinning ended with ${pinned.code}: ${pinned.stderr}${pinned.stdout}`);
 }
 
