@@ -134,20 +134,17 @@ function rewriting(done: Set<string>): Plugin {
   return {
     name: 'rewriting',
     setup({ onLoad }) {
-      onLoad(
-        { filter: /packages[/\\]store[/\\]src[/\\]sqlite\.ts$/ },
-        async ({ path }) => {
-          const name = relative(ROOT, path).replaceAll('\\', '/');
-          const rewrite = REWRITES[name];
-          if (rewrite === undefined) return undefined;
-          const text = await readFile(path, 'utf8');
-          const parts = text.split(rewrite[0]);
-          if (parts.length !== 2)
-            throw new Error(`${name}: expected ${rewrite[0]} once, found it ${parts.length - 1} times`);
-          done.add(name);
-          return { contents: parts.join(rewrite[1]), loader: 'ts' };
-        },
-      );
+      onLoad({ filter: /packages[/\\]store[/\\]src[/\\]sqlite\.ts$/ }, async ({ path }) => {
+        const name = relative(ROOT, path).replaceAll('\\', '/');
+        const rewrite = REWRITES[name];
+        if (rewrite === undefined) return undefined;
+        const text = await readFile(path, 'utf8');
+        const parts = text.split(rewrite[0]);
+        if (parts.length !== 2)
+          throw new Error(`${name}: expected ${rewrite[0]} once, found it ${parts.length - 1} times`);
+        done.add(name);
+        return { contents: parts.join(rewrite[1]), loader: 'ts' };
+      });
     },
   };
 }
