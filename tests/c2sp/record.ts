@@ -20,8 +20,10 @@ export const FIXTURES = join(import.meta.dirname, 'fixtures');
 const PROGRAM = join(import.meta.dirname, 'verify.go');
 /** Where Debian puts golang-golang-x-mod-dev. */
 const GOPATH = '/usr/share/gocode';
+/** Enough for two full tiles and a level above them. */
 const REQUESTS = 300;
 const CHECKPOINTS = 6;
+const PROOF_EVERY = 15;
 
 /** What the Go program said about the running server, and about the copy in a folder. */
 export interface Recorded {
@@ -38,7 +40,7 @@ export function goIsMissing(): string | undefined {
 }
 
 /** Makes a log, checks it with the Go program live and as a copy, and leaves the copy in `folder`. */
-export async function record(folder: string): Promise<Recorded> {
+export async function record(folder: string, requests = REQUESTS): Promise<Recorded> {
   const folders = makeFolders('c2sp');
   const build = mkdtempSync(join(tmpdir(), 'licet-verify-'));
   const server = await startServer(folders);
@@ -63,8 +65,9 @@ export async function record(folder: string): Promise<Recorded> {
       sizes.push(size);
       save(path(size), note);
     };
-    for (let n = 0; n < REQUESTS; n += 1) {
-      if (n % (REQUESTS / CHECKPOINTS) === 0) await keepCheckpoint((size) => `saved/checkpoints/${size}`);
+    for (let n = 0; n < requests; n += 1) {
+      if (n % Math.ceil(requests / CHECKPOINTS) === 0)
+        await keepCheckpoint((size) => `saved/checkpoints/${size}`);
       const answer = await agent.request({
         action: 'files/write_file',
         arguments: { path: `${folders.workspace}/f${n}.txt`, content: `content ${n}` },
@@ -74,7 +77,7 @@ export async function record(folder: string): Promise<Recorded> {
         door: { grade: 'gateway', confine: 'none' },
       });
       if (answer.verdict !== 'allow') throw new Error(`request ${n}: ${answer.code}`);
-      if (n % 15 !== 0) continue;
+      if (n % PROOF_EVERY !== 0) continue;
       const { index } = parseTlogProof(answer.permit.proof);
       save(`saved/proofs/${index}.entry`, answer.permit.entry);
       save(`saved/proofs/${index}.tlog-proof`, answer.permit.proof);
