@@ -68,7 +68,7 @@ describe('deciding', () => {
     const pin = base64url(new Uint8Array(32));
     const world = await aWorld({ bundle: aBundle({ pins: { 'files/write_file': pin } }) });
     expect(word(await world.decide())).toBe('deny:unpinned');
-    const bound = ['resource', 'input', `definition:${pin}`];
+    const bound = ['resource', 'input', `tool:${pin}`];
     expect(word(await world.decide({ bound }))).toBe('permitted');
   });
   test.each([
