@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { CLI } from '@licet/evidence';
 import { PlaneError, readQuery, ROUTE_NAMES, ROUTES, type Route, type RouteName } from '@licet/api';
 import type { Arrival, Authentication } from './authentication.ts';
+import { isPageVisit, serveConsole } from './console-files.ts';
 import type { EventStreams } from './event-route.ts';
 import { loginHandlers } from './login-routes.ts';
 import type { Metrics } from './metrics.ts';
@@ -194,6 +195,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       },
     });
   }
+  serveConsole(app, listener);
   await app.ready();
   return app;
 }
@@ -260,7 +262,7 @@ function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>, scheme: 
     throw new PlaneError('wrong_host', "wrong_host: the Origin header is not this plane's");
   }
   const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isPageVisit(request))
     throw new PlaneError('wrong_host', 'wrong_host: the call comes from another site');
 }
 

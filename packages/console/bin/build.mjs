@@ -1,0 +1,43 @@
+// Builds the pages when `dist` is missing or older than what they are made of. Plain JavaScript for Node 20, because
+// it runs before anything else is there: `node packages/console/bin/build.mjs`.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HERE = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** What the pages are made of: their own sources, and the packages that are bundled into them. */
+const SOURCES = [
+  'src',
+  'public',
+  'index.html',
+  'vite.config.ts',
+  'package.json',
+  '../evidence/src',
+  '../policy/src',
+];
+
+/** Returns the newest change below a path, milliseconds. */
+function newest(path) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 0;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return readdirSync(path).reduce((latest, name) => Math.max(latest, newest(join(path, name))), 0);
+}
+
+/** Returns whether the pages have to be built. */
+function isStale() {
+  const page = join(HERE, 'dist', 'index.html');
+  if (!existsSync(page)) return true;
+  const built = statSync(page).mtimeMs;
+  return SOURCES.some((path) => newest(join(HERE, path)) > built);
+}
+
+if (process.argv.includes('--force') || isStale()) {
+  const vite = fileURLToPath(import.meta.resolve('vite/bin/vite.js'));
+  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: HERE,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  process.exitCode = status ?? 1;
+}

@@ -1,0 +1,87 @@
+/**
+ * Who is looking. The token arrives in the fragment of the address that the plane prints, which no server sees; it is
+ * exchanged for an HttpOnly cookie and a CSRF token, and taken out of the address bar at once (UI §5).
+ */
+import { CallError, get, post, setCsrf } from './call.ts';
+import { isPublic } from './listener.ts';
+import { cell, useCell } from './store.ts';
+
+/** Roles that see the console; as the contract names them. */
+export type Role = 'viewer' | 'approver' | 'operator' | 'author' | 'auditor';
+
+export type Session =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'public' }
+  | { readonly kind: 'none'; readonly why?: string }
+  | { readonly kind: 'person'; readonly subject: string; readonly roles: readonly string[] };
+
+interface Me {
+  readonly subject: string;
+  readonly roles: readonly string[];
+  readonly csrf?: string;
+}
+
+/** Says only that there may be a cookie, so that a visitor without one causes no refused call. */
+const HINT = 'licet.signed-in';
+const session = cell<Session>({ kind: isPublic ? 'public' : 'starting' });
+
+/** Signs in with the token of the address, or with the cookie of an earlier visit. */
+export async function startSession(): Promise<void> {
+  if (isPublic) return;
+  const token = /[#&]token=([A-Za-z0-9_-]{16,256})/.exec(location.hash)?.[1];
+  if (token !== undefined) {
+    history.replaceState(history.state, '', location.pathname + location.search);
+    await signIn(token);
+    return;
+  }
+  if (localStorage.getItem(HINT) === null) return session.write({ kind: 'none' });
+  try {
+    accept(await get<Me>('/v1/me'));
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+/** Exchanges an operator's token for the cookie. */
+export async function signIn(token: string): Promise<void> {
+  try {
+    accept(await post<Me>('/v1/login', { token }));
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await post('/v1/logout', {}).catch(() => undefined);
+  localStorage.removeItem(HINT);
+  setCsrf(undefined);
+  session.write({ kind: 'none', why: 'You signed out.' });
+}
+
+function accept(me: Me): void {
+  // A cookie without its CSRF token could read but not act; the plane always gives both.
+  setCsrf(me.csrf);
+  localStorage.setItem(HINT, '1');
+  session.write({ kind: 'person', subject: me.subject, roles: me.roles });
+}
+
+function refuse(error: unknown): void {
+  const code = error instanceof CallError ? error.code : 'garbled';
+  if (code !== 'unreachable') localStorage.removeItem(HINT);
+  setCsrf(undefined);
+  const why =
+    code === 'unreachable' ? 'The plane does not answer.' : `The plane refused to sign you in (${code}).`;
+  session.write({ kind: 'none', why });
+}
+
+/** Returns who is looking. */
+export const useSession = (): Session => useCell(session);
+
+/** Returns why the visitor may not do what needs `role`, or undefined when they may. The plane decides again. */
+export function useMissing(role: Role): string | undefined {
+  const who = useSession();
+  if (who.kind === 'public')
+    return 'This is the public, redacted view. It can read and verify; it cannot act.';
+  if (who.kind !== 'person') return 'Sign in first.';
+  return who.roles.includes(role) ? undefined : `You do not have the role ${role}.`;
+}

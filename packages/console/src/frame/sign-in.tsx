@@ -1,0 +1,81 @@
+/** Shown on operator pages to a visitor who is not signed in; the token stays in this form and in one request. */
+import { useState, type ReactNode } from 'react';
+import { Button } from '../components/button.tsx';
+import { Loading, Note } from '../components/states.tsx';
+import { isPublic } from '../data/listener.ts';
+import { signIn, useSession } from '../data/session.ts';
+import css from './sign-in.module.css';
+
+/** Renders its children for a signed-in person; on the public listener, `publicView` or why there is none. */
+export function PeopleOnly({
+  children,
+  publicView,
+}: {
+  readonly children: ReactNode;
+  readonly publicView?: ReactNode;
+}) {
+  const session = useSession();
+  if (isPublic) return publicView ?? <PublicStop />;
+  if (session.kind === 'starting') return <Loading what="your session" />;
+  return session.kind === 'person' ? (
+    children
+  ) : (
+    <SignIn why={session.kind === 'none' ? session.why : undefined} />
+  );
+}
+
+function PublicStop() {
+  return (
+    <div className={css['box']}>
+      <h1>For operators</h1>
+      <p>
+        This is the public, redacted view: it can read and verify, but it has no arguments, names or controls.
+        Sign in on the control address of this plane.
+      </p>
+      <p>
+        <a href="/console">See the public decision feed</a>
+      </p>
+    </div>
+  );
+}
+
+function SignIn({ why }: { readonly why?: string | undefined }) {
+  const [token, setToken] = useState('');
+  const [busy, setBusy] = useState(false);
+  return (
+    <div className={css['box']}>
+      <h1>Sign in</h1>
+      <p>
+        The plane printed an address with a one-time start when it was made: open that address, or paste the
+        operator token. It is exchanged for a cookie that scripts cannot read.
+      </p>
+      {why !== undefined && <Note tone="deny">{why}</Note>}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setBusy(true);
+          void signIn(token.trim()).finally(() => setBusy(false));
+        }}
+      >
+        <label>
+          <span>Operator token</span>
+          <input
+            type="password"
+            value={token}
+            autoComplete="off"
+            spellCheck={false}
+            onChange={({ target }) => setToken(target.value)}
+          />
+        </label>
+        <Button
+          submit
+          kind="primary"
+          busy={busy}
+          because={token.trim().length < 16 ? 'A token has at least 16 characters.' : undefined}
+        >
+          Sign in
+        </Button>
+      </form>
+    </div>
+  );
+}

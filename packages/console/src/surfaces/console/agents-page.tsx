@@ -1,0 +1,6 @@
+export function AgentsPage() {
+  return null;
+}
+export function AgentPage() {
+  return null;
+}

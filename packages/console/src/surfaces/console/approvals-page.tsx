@@ -1,0 +1,6 @@
+export function ApprovalsPage() {
+  return null;
+}
+export function ApprovalPage() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function ContainmentPage() {
+  return null;
+}

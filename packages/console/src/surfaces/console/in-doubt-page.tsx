@@ -1,0 +1,3 @@
+export function InDoubtPage() {
+  return null;
+}

@@ -1,0 +1,6 @@
+export function PoliciesPage() {
+  return null;
+}
+export function PolicyPage() {
+  return null;
+}

@@ -1,0 +1,19 @@
+// The build of the pages: files of the same origin only, nothing inline, so that a content security policy without
+// 'unsafe-inline' holds (packages/server/src/console-files.ts sends it).
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react()],
+  worker: { format: 'es' },
+  build: {
+    outDir: 'dist',
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: ['chrome123', 'firefox122', 'safari17.5'],
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 700,
+  },
+});
