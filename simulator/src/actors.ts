@@ -2,7 +2,7 @@
  * The actors: doors, agents, approvers and operators that do random things to a plane, remember what they were
  * answered, and lose replies. What they were answered is the plane's word; `acknowledge` holds it to it.
  */
-import { base64url, type Json, type ScopeKind } from '@licet/evidence';
+import type { Json, ScopeKind } from '@licet/evidence';
 import type { Answered, Caller, DecideRequest, Effect, Reply } from '@licet/control-plane';
 import { changed, killOrder, publishing, speaks, TENANT } from './cast.ts';
 import type { Dice } from './random.ts';
@@ -344,6 +344,7 @@ export class Actors {
 
   async #publish(): Promise<void> {
     const { dice } = this.#company;
+    if (dice.chance(0.5)) return;
     if (dice.chance(0.8)) this.#version += 1;
     await this.#operate('author-1', publishing(this.#version));
   }
@@ -392,6 +393,3 @@ const goOf = (reply: Reply): string | undefined =>
   reply.kind === 'started' || (reply.kind === 'permitted' && reply.start !== undefined)
     ? reply.exec
     : undefined;
-
-/** Base64url of bytes, for traces. */
-export const short = (bytes: Uint8Array): string => base64url(bytes).slice(0, 8);

@@ -123,7 +123,7 @@ forbid (principal, action == Action::"files/write", resource) when { context.fac
 `;
 
 /** What a limit allows at most, by name: the invariants know it too. */
-export const LIMITS = { budget: '100', calls: '25', open: '6' } as const;
+export const LIMITS = { budget: '40', calls: '8', open: '4' } as const;
 
 /** The team's bundle in its n-th version: only the version differs, so each is another question to people. */
 export const bundle = (version: number): Bundle => ({

@@ -1,4 +1,5 @@
 /** One simulation: a seed is a weather, a company and a sequence of steps; after each step the promises are checked. */
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import {
   base64url,
   canonicalize,
@@ -21,13 +22,13 @@ import {
 } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import type { ContainmentRow, ExecutionRow, MeterRow, RowKind } from '@licet/control-plane';
-import { createRedecide } from '@licet/policy';
+import { createEngine, createRedecide } from '@licet/policy';
 import type { MemoryStore } from '@licet/store/memory';
 import { Actors, type Said } from './actors.ts';
 import { Auditor, decimal } from './audit.ts';
 import { ORIGIN, TRUST } from './cast.ts';
 import { dice } from './random.ts';
-import { engine, openWorld, sway, type Bugs, type Weather, type World } from './world.ts';
+import { openWorld, sway, type Bugs, type Weather, type World } from './world.ts';
 
 export interface SimulationOptions {
   readonly seed: number | string;
@@ -73,7 +74,7 @@ const KINDS: readonly RowKind[] = [
   'clock',
   'tally',
 ];
-const REDECIDE = createRedecide(engine);
+const REDECIDE = createRedecide(createEngine(cedar));
 
 /** Runs a seed to its end, or to the first broken promise. */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
@@ -122,7 +123,7 @@ class Simulation {
     world.stormy = true;
     for (let step = 0; step < this.#steps && this.#ok(); step += 1) {
       this.#trace.push(`--- step ${step}, ${new Date(world.clock.now).toISOString()}`);
-      const acts = Array.from({ length: 1 + chance.below(4) }, async () => {
+      const acts = Array.from({ length: chance.chance(0.6) ? 1 : 2 + chance.below(3) }, async () => {
         await sway(chance, 20);
         await actors.act();
       });

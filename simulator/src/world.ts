@@ -3,7 +3,7 @@
  * seed. A process can end at any moment; the next one begins from what was durable, in a new incarnation.
  */
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import { formatNote } from '@licet/evidence';
+import { base64url, formatNote } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import { checkpointSigner } from '@licet/log';
 import {
@@ -32,8 +32,22 @@ import {
 } from './cast.ts';
 import { dice, type Dice } from './random.ts';
 
-/** One engine for all seeds: parsing policies is what costs. */
-export const engine = createEngine(cedar);
+/**
+ * One engine for all seeds, and Cedar asked each question once: the same policies, principal, resource and context
+ * give the same answer (P2), and the policies of the cast look at neither time nor meters. The evidence of every seed
+ * is decided again by an engine that remembers nothing.
+ */
+const engine = createEngine(cedar);
+const askCedar = engine.authorize;
+const answered = new Map<string, ReturnType<typeof askCedar>>();
+engine.authorize = (schema, slice, request) => {
+  const { now: _, meters: __, ...context } = request.context;
+  const { principal, action, resource, entities } = request;
+  const question = JSON.stringify([schema.digest, slice.key, principal, action, resource, context, entities]);
+  const answer = answered.get(question) ?? askCedar(schema, slice, request);
+  if (answered.size < 50_000) answered.set(question, answer);
+  return answer;
+};
 const loadedOnce = new Map<string, LoadedBundle>();
 
 /** What may be put in the place of the real parts, to see whether the simulator notices. */
@@ -120,8 +134,21 @@ export async function openWorld(seed: string, weather: Weather, bugs: Bugs = {})
   return world;
 }
 
+const log = checkpointSigner(LOG_KEY);
+const notes = new Map<string, string>();
+
 const signers = {
-  signer: checkpointSigner(LOG_KEY),
+  signer: {
+    origin: log.origin,
+    /** Ed25519 gives the same signature each time, so the simulator pays for it once. */
+    signCheckpoint(size: number, root: Uint8Array): string {
+      const head = `${size} ${base64url(root)}`;
+      const note = notes.get(head) ?? log.signCheckpoint(size, root);
+      if (notes.size > 10_000) notes.clear();
+      notes.set(head, note);
+      return note;
+    },
+  },
   lease: { signNote: (text: string) => formatNote(text, [LEASE_KEY.signSync(text)]) },
 };
 const common = {

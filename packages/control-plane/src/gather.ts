@@ -110,7 +110,19 @@ async function collect(
       }
     }
   }
+  for (const index of await clocksBetween(store, Math.min(...found.keys()), Math.max(...found.keys())))
+    await add(index);
   return found;
+}
+
+/** Indexes of the `clock` entries in a range: without them, times that go back look like tampering (RULE 39). */
+async function clocksBetween(store: Store, first: number, last: number): Promise<readonly number[]> {
+  const where = { action: 'licet/clock', state: 'completed' };
+  const rows = await store.list({ kind: 'execution', where, ascending: true, limit: MAX_HEADS });
+  return rows
+    .map(({ value }) => (value as ExecutionRow).start)
+    .flatMap((start) => (start === undefined ? [] : [start.index + 1]))
+    .filter((index) => index > first && index < last);
 }
 
 async function opened(

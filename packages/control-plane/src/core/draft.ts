@@ -68,7 +68,7 @@ export class Draft implements RowReader {
   }
 
   /**
-   * Appends an entry. `at` differs from the draft's time only for what follows a `clock` entry.
+   * Appends an entry. `at` differs from the draft's time only for a `clock` entry and what follows it.
    * @throws EvidenceError `ERR_ENTRY_TOO_LARGE`, `ERR_ENTRY_SHAPE`: nothing was appended then.
    */
   append<T extends EntryType>(

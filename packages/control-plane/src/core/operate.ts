@@ -190,7 +190,7 @@ function perform(
     case 'clock': {
       // RULE 39: entry time starts again at the operator's word; what was permitted before it is over.
       const to = draft.context.nowMs;
-      return { leaf: draft.append('clock', { from: draft.nowMs, to, by }).leaf, atMs: to };
+      return { leaf: draft.append('clock', { from: draft.nowMs, to, by }, { atMs: to }).leaf, atMs: to };
     }
     case 'notice':
       return {
