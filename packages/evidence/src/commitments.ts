@@ -116,20 +116,7 @@ export function verifyCommitment(
   disclosures: readonly Disclosure[],
   withheld: readonly string[] = [],
 ): Readonly<Record<string, Json>> {
-  if (disclosures.length + withheld.length > MAX_DISCLOSURES) {
-    throw new EvidenceError('ERR_COMMITMENT_DISCLOSURE', `more than ${MAX_DISCLOSURES} disclosures`);
-  }
-  const digests = [...disclosures.map(disclosureDigest), ...withheld.map(checkDigest)];
-  if (new Set(digests).size !== digests.length) {
-    throw new EvidenceError('ERR_COMMITMENT_DISCLOSURE', 'one digest stands twice');
-  }
-  const names = new Set(disclosures.map(([, name]) => name));
-  if (names.size !== disclosures.length)
-    throw new EvidenceError('ERR_COMMITMENT_NAME', 'one name stands twice');
-  if (names.has(WHOLE) && kind !== 'resource' && digests.length !== 1) {
-    throw new EvidenceError('ERR_COMMITMENT_NAME', `"${WHOLE}" is the whole value, yet it has company`);
-  }
-  const computed = commitmentOf(kind, digests);
+  const computed = commitmentOf(kind, openableDigests(kind, disclosures, withheld));
   if (computed !== commitment) {
     throw new EvidenceError(
       'ERR_COMMITMENT_MISMATCH',
@@ -155,6 +142,28 @@ export function unwrapWhole(record: Readonly<Record<string, Json>>): Json {
   return Object.hasOwn(record, WHOLE) ? record[WHOLE]! : record;
 }
 
+/** The digests of a commitment that can be opened: each counted once, names unique, the whole value alone. */
+function openableDigests(
+  kind: CommitmentKind,
+  disclosures: readonly Disclosure[],
+  withheld: readonly string[],
+): readonly string[] {
+  if (disclosures.length + withheld.length > MAX_DISCLOSURES) {
+    throw new EvidenceError('ERR_COMMITMENT_DISCLOSURE', `more than ${MAX_DISCLOSURES} disclosures`);
+  }
+  const digests = [...disclosures.map(disclosureDigest), ...withheld.map(checkDigest)];
+  if (new Set(digests).size !== digests.length) {
+    throw new EvidenceError('ERR_COMMITMENT_DISCLOSURE', 'one digest stands twice');
+  }
+  const names = new Set(disclosures.map(([, name]) => name));
+  if (names.size !== disclosures.length)
+    throw new EvidenceError('ERR_COMMITMENT_NAME', 'one name stands twice');
+  if (names.has(WHOLE) && kind !== 'resource' && digests.length !== 1) {
+    throw new EvidenceError('ERR_COMMITMENT_NAME', `"${WHOLE}" is the whole value, yet it has company`);
+  }
+  return digests;
+}
+
 function commit(
   kind: CommitmentKind,
   recordKey: Uint8Array,
@@ -164,10 +173,8 @@ function commit(
   const disclosures = Object.keys(record)
     .toSorted(byCodeUnit)
     .map((name): Disclosure => [salt(kind, name), name, record[name]!]);
-  const commitment = commitmentOf(kind, disclosures.map(disclosureDigest));
-  // Checked as a receiver will check it, so that nothing is recorded that nobody can open.
-  verifyCommitment(kind, commitment, disclosures);
-  return { commitment, disclosures };
+  // Checked as a receiver will check it, so that nothing is recorded that nobody can open; hashed once.
+  return { commitment: commitmentOf(kind, openableDigests(kind, disclosures, [])), disclosures };
 }
 
 function checkDigest(text: string): string {
