@@ -96,7 +96,6 @@ export const BANS: readonly Ban[] = [
     except: {
       'packages/api/src/http-client.ts': 'makes the clock of the client when none is passed',
       'packages/console/src/data/clock.ts': 'is the clock of the pages',
-      'packages/console/src/data/clock.ts': 'is the clock port',
       'packages/sdk/src/clock.ts': 'is the clock port',
       'packages/sdk/src/memory.ts':
         'compares the age of a lock file, which another process wrote by the system clock',

@@ -18,7 +18,19 @@ export function filesBelow(folder: string): readonly string[] {
     .toSorted();
 }
 
-export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+/** Files do not change while the tree is looked at. */
+function once<V>(make: (key: string) => V): (key: string) => V {
+  const made = new Map<string, V>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
+}
+
+export const read = once((path) => readFileSync(join(ROOT, path), 'utf8'));
 
 export interface Workspace {
   /** The short name: `@licet/evidence` is `evidence`. */
@@ -103,7 +115,9 @@ function stringEnd(text: string, start: number): number {
 }
 
 /** Splits a source into code and comments. Not a parser: enough for imports, calls and comments of formatted code. */
-export function mask(text: string): Masked {
+export const mask = once(split);
+
+function split(text: string): Masked {
   let code = '';
   let bare = '';
   let comments = '';
