@@ -187,7 +187,11 @@ async function foreign(error: unknown): Promise<Failure | undefined> {
       return {
         code,
         message,
-        still: 'Nothing that is recorded was changed by asking.',
+        // RULE 6: a call that was not answered may have acted; saying that it did not would be a guess.
+        still:
+          UNANSWERED[code] === undefined && code !== 'unknown_result'
+            ? 'Nothing was changed by this call.'
+            : 'Whether it was recorded cannot be told from here; `licet log tail` shows it.',
         next,
         exit: DENIALS.includes(code) ? EXIT.denied : EXIT.failed,
       };

@@ -34,6 +34,8 @@ export function openOptions(data: string, options: MakeOptions): OpenPlaneOption
   return {
     data,
     starter: false,
+    // A person waits for this, no door: a busy machine is no reason to leave a plane half made.
+    deadlineMs: 30_000,
     solo: options.solo === true,
     public: options.public === true,
     ...(custody === undefined ? {} : { custody }),

@@ -45,8 +45,7 @@ const REDRAW_MS = 80;
 /** Returns the output of this process. */
 export function createOutput(json: boolean): Output {
   const style = (name: StyleName, text: string): string =>
-    // Honours NO_COLOR, NODE_DISABLE_COLORS and a stdout that is no terminal.
-    styleText(STYLES[name], text, { stream: process.stdout });
+    coloured(process.stdout) ? styleText(STYLES[name], text, { stream: process.stdout }) : text;
   const printJson = (value: unknown): void => {
     if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
   };
@@ -70,7 +69,7 @@ export function createOutput(json: boolean): Output {
         const { exit, ...rest } = failure;
         process.stderr.write(`${JSON.stringify({ ok: false, exit, error: rest })}\n`);
       } else {
-        const red = styleText('red', failure.code, { stream: process.stderr });
+        const red = coloured(process.stderr) ? styleText('red', failure.code) : failure.code;
         process.stderr.write(`${red}: ${printable(failure.message)}\n`);
         for (const text of problemLines(failure.detail)) process.stderr.write(`  ${text}\n`);
         if (failure.still !== undefined) process.stderr.write(`Still true: ${failure.still}\n`);
@@ -80,6 +79,13 @@ export function createOutput(json: boolean): Output {
         process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     },
   };
+}
+
+/** Colour only on a terminal, or when forced, and never against NO_COLOR. */
+function coloured(stream: NodeJS.WriteStream): boolean {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  return stream.isTTY || (FORCE_COLOR !== undefined && FORCE_COLOR !== '' && FORCE_COLOR !== '0');
 }
 
 function progressOf(label: string, show: boolean): Progress {
