@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { newPrivateJwk, publicHalf } from '@licet/api';
 import { openPlane, OWNER } from '@licet/server';
-import { load, ownCpu, type Stretch } from './load.ts';
+import { load, ownCpu, WARM_UP_MS, type Stretch } from './load.ts';
 import { aRequest } from './request.ts';
 
 const [root, forMs] = process.argv.slice(2);
@@ -39,7 +39,7 @@ async function ask(n: number, start: boolean): Promise<void> {
 
 const stretch = (inFlight: number, start: boolean, ms = Number(forMs)): Promise<Stretch> =>
   load((n) => ask(n, start), { inFlight, forMs: ms, cpuUs: ownCpu });
-await stretch(64, true, Number(forMs) / 2);
+await stretch(64, true, WARM_UP_MS);
 const result = {
   'permit-inprocess-1': await stretch(1, false),
   'permit-inprocess-64': await stretch(64, false),

@@ -1,5 +1,8 @@
 /** Closed loop: so many callers, each asking again as soon as it is answered, for so long. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Until code and Cedar's WebAssembly are compiled in earnest: a few hundred requests in every thread. */
+export const WARM_UP_MS = 4_000;
 
 /** What one stretch of load came to. */
 export interface Stretch {
@@ -53,11 +56,19 @@ export async function load(
 const TICKS = 100;
 
 /** User and system time of another process, all of its threads, in microseconds; 10 ms fine. */
-export function cpuOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+export const cpuOf = (pid: number): number => cpuIn(`/proc/${pid}/stat`).us;
+
+/** The same of each of its threads, with the thread's name. */
+export const threadsOf = (pid: number): ReadonlyMap<number, { readonly name: string; readonly us: number }> =>
+  new Map(readdirSync(`/proc/${pid}/task`).map((id) => [Number(id), cpuIn(`/proc/${pid}/task/${id}/stat`)]));
+
+function cpuIn(path: string): { readonly name: string; readonly us: number } {
+  const stat = readFileSync(path, 'utf8');
   // The name stands in brackets and may hold spaces: what follows the last bracket is counted.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1_000_000;
+  const end = stat.lastIndexOf(')');
+  const fields = stat.slice(end + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return { name: stat.slice(stat.indexOf('(') + 1, end), us: (ticks / TICKS) * 1_000_000 };
 }
 
 /** User and system time of this process, microseconds. */

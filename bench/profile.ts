@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { utf8 } from '@licet/evidence';
 import { clientOf, known, makeFolders, registerAgent, startServer } from '../tests/support/server-process.ts';
 import { httpCaller } from './http.ts';
-import { cpuOf, load } from './load.ts';
+import { cpuOf, load, threadsOf, WARM_UP_MS } from './load.ts';
 import { aRequest } from './request.ts';
 import { openSession } from './session.ts';
 
@@ -61,6 +61,9 @@ interface Share {
   readonly ms: number;
 }
 
+const placeOf = ({ url, functionName, lineNumber }: Frame): string =>
+  `${url.replace('file://', '').replace(`${ROOT}/`, '')}:${lineNumber + 1} ${functionName}`;
+
 /** Self time by part and by function of one thread, milliseconds. */
 function read(
   path: string,
@@ -68,6 +71,8 @@ function read(
 ): {
   readonly parts: readonly Share[];
   readonly functions: readonly Share[];
+  /** With all that they call; these overlap. */
+  readonly inclusive: readonly Share[];
   readonly ms: number;
 } {
   const { nodes, samples, timeDeltas, startTime } = JSON.parse(readFileSync(path, 'utf8')) as Profile;
@@ -77,6 +82,7 @@ function read(
   );
   const parts = new Map<string, number>();
   const functions = new Map<string, number>();
+  const inclusive = new Map<string, number>();
   const add = (map: Map<string, number>, name: string, ms: number): unknown =>
     map.set(name, (map.get(name) ?? 0) + ms);
   let total = 0;
@@ -89,20 +95,25 @@ function read(
     if (functionName === '(idle)' || functionName === '(program)' || functionName === '(root)') return;
     total += ms;
     if (functionName === '(garbage collector)') return void add(parts, 'garbage collection', ms);
+    const above = new Set<string>();
+    for (let node: number | undefined = id; node !== undefined; node = parent.get(node)) {
+      const { callFrame } = byId.get(node)!;
+      if (callFrame.url.includes('/packages/')) above.add(placeOf(callFrame));
+    }
+    for (const place of above) add(inclusive, place, ms);
     // Upwards until somebody owns it: `crypto.hash` inside `sha256.ts` is the hash's, not Node's.
     for (let node: number | undefined = id; node !== undefined; node = parent.get(node)) {
-      const { url, functionName: name, lineNumber } = byId.get(node)!.callFrame;
+      const { url } = byId.get(node)!.callFrame;
       const part = PARTS.find(([, pattern]) => pattern.test(url));
       if (part === undefined) continue;
       add(parts, part[0], ms);
-      const where = url.replace('file://', '').replace(`${ROOT}/`, '');
-      return void add(functions, `${where}:${lineNumber + 1} ${name}`, ms);
+      return void add(functions, placeOf(byId.get(node)!.callFrame), ms);
     }
     add(parts, 'other', ms);
   });
   const shares = (map: Map<string, number>): readonly Share[] =>
     [...map].map(([name, ms]) => ({ name, ms })).toSorted((a, b) => b.ms - a.ms);
-  return { parts: shares(parts), functions: shares(functions), ms: total };
+  return { parts: shares(parts), functions: shares(functions), inclusive: shares(inclusive), ms: total };
 }
 
 const [seconds = '5', inFlight = '64'] = process.argv.slice(2);
@@ -122,26 +133,43 @@ const ask = async (n: number): Promise<void> => {
   await http.post(EXECUTIONS, headers(EXECUTIONS, body), body);
 };
 const options = { inFlight: Number(inFlight), cpuUs: () => cpuOf(server.pid) };
-await load(ask, { ...options, forMs: 3_000 });
+await load(ask, { ...options, forMs: WARM_UP_MS });
 asked = 0;
+const cpuBefore = threadsOf(server.pid);
 const from = monotonicUs();
 const stretch = await load(ask, { ...options, forMs: Number(seconds) * 1_000 });
 const window = { from, to: monotonicUs() };
+const cpuAfter = threadsOf(server.pid);
 http.close();
 await server.stop();
 console.log(
   `${asked} permits with start, ${stretch.perSecond.toFixed(0)} per second, ${stretch.cpuUsPerRequest.toFixed(0)} µs CPU each, under the profiler\n`,
 );
+console.log(
+  'CPU of the threads, µs a permit (sampled shares below count waiting too: for fsync, for a core):',
+);
+for (const [id, { name, us }] of cpuAfter) {
+  const each = (us - (cpuBefore.get(id)?.us ?? 0)) / asked;
+  if (each >= 1)
+    console.log(`  ${each.toFixed(0).padStart(6)}  ${name} ${id === server.pid ? '(main)' : id}`);
+}
+console.log('');
 for (const file of readdirSync(profiles).toSorted()) {
-  const { parts, functions, ms } = read(join(profiles, file), window);
+  const { parts, functions, inclusive, ms } = read(join(profiles, file), window);
   console.log(`thread ${file.split('.').at(-3)}: ${ms.toFixed(0)} ms of work`);
   for (const { name, ms: own } of parts)
     console.log(`  ${((own / ms) * 100).toFixed(1).padStart(5)} %  ${name}`);
   console.log('');
-  for (const { name, ms: own } of functions.slice(0, 18))
-    console.log(
-      `  ${((own / ms) * 100).toFixed(1).padStart(5)} %  ${((own * 1_000) / asked).toFixed(0).padStart(6)} µs a permit  ${name}`,
-    );
+  for (const [title, list] of [
+    ['own', functions],
+    ['with what they call', inclusive],
+  ] as const) {
+    console.log(`  ${title}`);
+    for (const { name, ms: took } of list.slice(0, 20))
+      console.log(
+        `  ${((took / ms) * 100).toFixed(1).padStart(5)} %  ${((took * 1_000) / asked).toFixed(0).padStart(5)} µs  ${name}`,
+      );
+  }
   console.log('');
 }
 rmSync(profiles, { recursive: true, force: true });

@@ -17,7 +17,7 @@ import { promisify } from 'node:util';
 import { utf8 } from '@licet/evidence';
 import { clientOf, known, makeFolders, registerAgent, startServer } from '../tests/support/server-process.ts';
 import { httpCaller } from './http.ts';
-import { cpuOf, load, median, type Stretch } from './load.ts';
+import { cpuOf, load, median, WARM_UP_MS, type Stretch } from './load.ts';
 import { aRequest } from './request.ts';
 import { openSession } from './session.ts';
 
@@ -97,7 +97,7 @@ async function echoRound(forMs: number): Promise<Round> {
       http.close();
       return result;
     };
-    await stretch(64, forMs / 2);
+    await stretch(64, WARM_UP_MS);
     for (const inFlight of IN_FLIGHT) round[`echo-http-${inFlight}`] = await stretch(inFlight, forMs);
     return round;
   } finally {
@@ -127,7 +127,7 @@ async function httpRound(forMs: number): Promise<Round> {
       http.close();
       return result;
     };
-    await stretch(64, true, forMs / 2);
+    await stretch(64, true, WARM_UP_MS);
     const round: Record<string, Stretch> = {};
     for (const [name, start] of [
       ['permit', false],

@@ -103,7 +103,7 @@ async function execute(run: LongRun): Promise<Result> {
 }
 
 async function program(
-  { program: file, args }: Means & { readonly program: string },
+  { program: file, args }: Extract<Means, { readonly program: string }>,
   number: number,
 ): Promise<Pick<Result, 'holds' | 'why' | 'figures'>> {
   const { code, printed } = await spawned([join(ROOT, file), ...args(number)], {});
@@ -112,7 +112,7 @@ async function program(
 }
 
 async function vitest(
-  { files, variable }: Means & { readonly files: readonly string[] },
+  { files, variable }: Extract<Means, { readonly files: readonly string[] }>,
   number: number,
 ): Promise<Pick<Result, 'holds' | 'why' | 'figures'>> {
   const folder = mkdtempSync(join(tmpdir(), 'licet-soak-'));

@@ -9,7 +9,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,12 +101,13 @@ export async function record(folder: string, requests = REQUESTS): Promise<Recor
     const header = `authorization: ${bearer.authorization}`;
     const live = verdicts(['-tiles', server.publicUrl, '-entries', server.url, '-header', header]);
     const exported = verdicts(['-dir', join(folder, 'log')]);
-    const accepted = tampered(join(folder, 'log'), size).filter((path) => {
-      const altered = spawnSync(program, [...common, '-dir', path]).status === 0;
-      rmSync(path, { recursive: true, force: true });
-      return altered;
-    });
-    if (accepted.length > 0) throw new Error(`the Go program accepts ${accepted.join(', ')}`);
+    for (const path of ['checkpoint', ...tilesOf(0, size), ...tilesOf('entries', size)]) {
+      const undo = flipBit(join(folder, 'log', path));
+      // A checker that accepts this checks nothing.
+      if (spawnSync(program, [...common, '-dir', join(folder, 'log')]).status === 0)
+        throw new Error(`the Go program accepts another ${path}`);
+      undo();
+    }
     save('verdicts', exported);
     await agent.close();
     await operator.close();
@@ -118,17 +119,13 @@ export async function record(folder: string, requests = REQUESTS): Promise<Recor
   }
 }
 
-/** Copies of an exported log, each with one bit changed: a checker that accepts one of them checks nothing. */
-function tampered(log: string, size: number): readonly string[] {
-  const paths = ['checkpoint', ...tilesOf(0, size), ...tilesOf('entries', size)];
-  return paths.map((path, i) => {
-    const copy = `${log}-altered-${i}`;
-    cpSync(log, copy, { recursive: true });
-    const bytes = readFileSync(join(copy, path));
-    bytes[bytes.length >> 1]! ^= 1;
-    writeFileSync(join(copy, path), bytes);
-    return copy;
-  });
+/** Changes one bit in the middle of a file; returns how to change it back. */
+function flipBit(path: string): () => void {
+  const bytes = readFileSync(path);
+  const altered = Uint8Array.from(bytes);
+  altered[altered.length >> 1]! ^= 1;
+  writeFileSync(path, altered);
+  return () => writeFileSync(path, bytes);
 }
 
 /** Paths of one level's tiles of a tree that has `count` nodes there. */
