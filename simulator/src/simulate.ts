@@ -21,7 +21,7 @@ import {
   type Json,
 } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
-import type { ContainmentRow, ExecutionRow, MeterRow, RowKind } from '@licet/control-plane';
+import type { ContainmentRow, ExecutionRow, MeterRow, RowKind, RowValues } from '@licet/control-plane';
 import { createEngine, createRedecide } from '@licet/policy';
 import type { MemoryStore } from '@licet/store/memory';
 import { Actors, type Said } from './actors.ts';
@@ -293,11 +293,9 @@ class Simulation {
     const world = this.#world!;
     await world.restart();
     world.stormy = false;
-    world.clock.now =
-      Math.max(
-        world.clock.now,
-        ((await this.#store.read([{ kind: 'clock', id: 'self' }]))[0]?.value as { atMs: number }).atMs,
-      ) + 1_200_000;
+    const [row] = await this.#store.read([{ kind: 'clock', id: 'self' }]);
+    const lastAtMs = row === undefined ? 0 : (row.value as RowValues['clock']).atMs;
+    world.clock.now = Math.max(world.clock.now, lastAtMs) + 1_200_000;
     for (let rounds = 0; rounds < 50; rounds += 1) if ((await world.process.plane.tick()).length === 0) break;
     await this.#check();
     for (const state of ['running', 'permitted', 'held', 'approved'] as const)

@@ -51,7 +51,7 @@ import type { ExecutionRow, IdemRow, IdentityRow, PolicyRow, RowValues } from '.
 import { orderOfSerial } from './core/project.ts';
 import { SELF } from './core/rows.ts';
 import { objection } from './core/standing.ts';
-import { ControlPlaneError } from './errors.ts';
+import { ControlPlaneError, invariant } from './errors.ts';
 import type { Answered, DecideRequest, Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
 import type {
@@ -965,7 +965,8 @@ class ControlPlane implements Plane {
 
   async #custody(): Promise<Door['custody']> {
     const [row] = await this.#store.read([{ kind: 'plane', id: SELF }]);
-    return (row?.value as { readonly custody: Door['custody'] }).custody;
+    invariant(row !== undefined, 'the log has no genesis');
+    return (row.value as { readonly custody: Door['custody'] }).custody;
   }
 
   /** Loads the published bundle when it is not the one in memory. A bundle that cannot be loaded leaves none. */

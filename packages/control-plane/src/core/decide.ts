@@ -4,7 +4,7 @@ import { EvidenceError, type Meter } from '@licet/evidence';
 import { approvedGroups, isOpenHold, sameBundles, standing } from './approvals.ts';
 import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts';
 import { consequence } from './consequence.ts';
-import { Draft, type Appended, type Fields } from './draft.ts';
+import type { Appended, Draft, Fields } from './draft.ts';
 import { containmentOf } from './containment.ts';
 import { unspentPermits } from './project.ts';
 import { exhausted } from './meters.ts';
