@@ -205,7 +205,46 @@ export const MeAnswer = open({
   roles: list(text),
   csrf: Type.Optional(text),
 });
-export const HealthAnswer = open({ ok: Type.Boolean(), state: text, why: text, size: Whole });
+const HealthSlot = open({ at: Whole, allow: Whole, deny: Whole, hold: Whole, latency: list(Whole) });
+/** Health in words and numbers; the public listener serves it too, so it names nobody and nothing (RULE 42). */
+export const HealthAnswer = open({
+  ok: Type.Boolean(),
+  state: text,
+  why: text,
+  size: Whole,
+  atMs: Whole,
+  startedMs: Whole,
+  lastEntryMs: Type.Optional(Whole),
+  store: open({ ok: Type.Boolean(), why: text, queue: Whole }),
+  evaluator: open({ engine: text, inFlight: Whole, workers: Whole }),
+  running: Whole,
+  inDoubt: Whole,
+  bundles: list(open({ layer: Layer, digest: text, version: Whole })),
+  countedMs: Whole,
+  decisions: open({
+    counted: Whole,
+    complete: Type.Boolean(),
+    allow: Whole,
+    deny: Whole,
+    hold: Whole,
+    operations: Whole,
+  }),
+  starts: list(open({ grade: Grade, count: Whole, lastMs: Type.Optional(Whole) })),
+  outcomes: open({ completed: Whole, failed: Whole, halted: Whole, expired: Whole }),
+  approvals: open({ waiting: Whole, nextEndsMs: Type.Optional(Whole) }),
+  leases: open({ running: Whole, untilMs: list(Whole) }),
+  drill: Type.Optional(open({ ...Position, passed: Type.Boolean(), digest: Digest, atMs: Whole })),
+  latency: open({
+    sloP99Ms: Whole,
+    edgesMs: list(Whole),
+    slotMs: Whole,
+    total: HealthSlot,
+    slots: list(HealthSlot),
+  }),
+});
+export const NoticesAnswer = open({
+  items: list(open({ ...Position, kind: text, digest: Digest, by: Type.Optional(text), atMs: Whole })),
+});
 export const PublicFeedAnswer = open({
   items: list(
     open({

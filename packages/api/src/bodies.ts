@@ -110,6 +110,11 @@ export const FactBody = closed({
   ]),
   forMs: Type.Integer({ minimum: 1, maximum: 365 * 86_400_000 }),
 });
+export const NoticeBody = closed({
+  kind: Code,
+  digest: Digest,
+  idempotencyKey: Type.Optional(IdempotencyKey),
+});
 export const BundleBody = closed({ bundle: AnyJson });
 export const PublishBody = closed({ signed: AnyJson });
 export const ReplayBody = closed({
@@ -139,4 +144,6 @@ export const AfterQuery = closed({
   after: Type.Optional(Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
 });
+/** `since`: milliseconds; slots of time that ended before it are left out. */
+export const HealthQuery = closed({ since: Type.Optional(Whole) });
 export const NoQuery = closed({});

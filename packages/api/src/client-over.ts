@@ -4,7 +4,7 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { base64url, type Json } from '@licet/evidence';
-import type { FeedEvent, PlaneClient } from './client.ts';
+import type { FeedEvent, HealthReport, PlaneClient } from './client.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
 
@@ -84,6 +84,9 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
         throw error;
       }
     },
+    health: async (since) => (await call('health', { query: { since } })) as HealthReport,
+    notice: (kind, digest, key) => call('notice', { body: withKey({ kind, digest }, key) }),
+    notices: async () => (await call('notices', {})).items,
     approvals: async () => (await call('approvals', {})).items,
     approve: (exec, body) => call('approve', { ...id(exec), body }),
     previewContainment: (scope) => call('previewContainment', { body: { scope } }),

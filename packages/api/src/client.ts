@@ -246,6 +246,81 @@ export interface PlaneStatus {
   readonly note: string;
 }
 
+/** What the plane measures of itself: numbers, codes and places in the log, nothing that names anybody (RULE 42). */
+export interface HealthReport {
+  readonly ok: boolean;
+  readonly state: PlaneStatus['state'];
+  readonly why: string;
+  readonly size: number;
+  /** The plane's clock, milliseconds. */
+  readonly atMs: number;
+  /** Since when this process measures. */
+  readonly startedMs: number;
+  /** Time of the newest entry. */
+  readonly lastEntryMs?: number;
+  readonly store: { readonly ok: boolean; readonly why: string; readonly queue: number };
+  readonly evaluator: { readonly engine: string; readonly inFlight: number; readonly workers: number };
+  readonly running: number;
+  readonly inDoubt: number;
+  readonly bundles: PlaneStatus['bundles'];
+  /** When the rows were counted; older than `atMs` when the store cannot be read. */
+  readonly countedMs: number;
+  /** From the newest rows; `operations` are what people did to the plane itself, counted apart. */
+  readonly decisions: {
+    readonly counted: number;
+    readonly complete: boolean;
+    readonly allow: number;
+    readonly deny: number;
+    readonly hold: number;
+    readonly operations: number;
+  };
+  readonly starts: readonly { readonly grade: Grade; readonly count: number; readonly lastMs?: number }[];
+  readonly outcomes: {
+    readonly completed: number;
+    readonly failed: number;
+    readonly halted: number;
+    readonly expired: number;
+  };
+  readonly approvals: { readonly waiting: number; readonly nextEndsMs?: number };
+  /** Signed ends of running leases, soonest first. */
+  readonly leases: { readonly running: number; readonly untilMs: readonly number[] };
+  readonly drill?: {
+    readonly passed: boolean;
+    readonly digest: string;
+    readonly index: number;
+    readonly leaf: string;
+    readonly atMs: number;
+  };
+  readonly latency: {
+    readonly sloP99Ms: number;
+    /** Upper edges of the histogram; one more slot counts what was slower. */
+    readonly edgesMs: readonly number[];
+    readonly slotMs: number;
+    readonly total: HealthSlot;
+    /** Oldest first; a slot without decisions is left out. */
+    readonly slots: readonly HealthSlot[];
+  };
+}
+
+/** Decisions answered within one slot of time. */
+export interface HealthSlot {
+  readonly at: number;
+  readonly allow: number;
+  readonly deny: number;
+  readonly hold: number;
+  readonly latency: readonly number[];
+}
+
+/** What an operator had recorded beside executions: a drill, the digest of the offline viewer. */
+export interface NoticeView {
+  readonly kind: string;
+  readonly digest: string;
+  readonly by?: string;
+  readonly index: number;
+  readonly leaf: string;
+  readonly atMs: number;
+}
+
 /** Everything a door, an operator or an auditor asks of a plane. A refused request is an answer; a rejected promise is a `PlaneError`. */
 export interface PlaneClient {
   // Doors
@@ -291,6 +366,8 @@ export interface PlaneClient {
   /** The newest signed checkpoint, with the consistency proof from `seen`. */
   checkpoint(options?: CallOptions): Promise<{ readonly note: string } & Linked>;
   tile(path: string): Promise<Uint8Array | undefined>;
+  /** `sinceMs` bounds the slots of time; default the last 15 minutes. */
+  health(sinceMs?: number): Promise<HealthReport>;
 
   // People
   approvals(): Promise<readonly ExecutionView[]>;
@@ -373,5 +450,9 @@ export interface PlaneClient {
     }[];
   }>;
 
+  /** Records a notice: a code and a digest, as an operator's governed execution. */
+  notice(kind: string, digest: string, key?: string): Promise<OperatorAnswer>;
+  /** Newest first. */
+  notices(): Promise<readonly NoticeView[]>;
   close(): Promise<void>;
 }

@@ -410,14 +410,32 @@ export const ROUTES = {
     answer: answer.ReplayedAnswer,
     summary: 'Decide recorded decisions again under another bundle',
   },
+  notice: {
+    ...post,
+    ...control,
+    path: '/v1/notices',
+    who: OPERATOR,
+    body: body.NoticeBody,
+    answer: answer.OperatorAnswers,
+    summary: 'Record a notice: a drill, the digest of the offline viewer',
+  },
+  notices: {
+    ...get,
+    ...control,
+    path: '/v1/notices',
+    who: PEOPLE,
+    answer: answer.NoticesAnswer,
+    summary: 'Notices, newest first',
+  },
   // Operations
   health: {
     ...get,
     ...both,
     path: '/health.json',
     who: ANYONE,
+    query: body.HealthQuery,
     answer: answer.HealthAnswer,
-    summary: 'Health in words',
+    summary: 'Health in words and numbers',
   },
   live: { ...get, ...control, path: '/livez', who: ANYONE, answer: 'text', summary: 'The process answers' },
   ready: {

@@ -14,6 +14,7 @@ import {
 } from '@licet/evidence';
 import type { PlaneRow } from '@licet/control-plane';
 import { PlaneError } from '@licet/api';
+import { healthOf } from './health.ts';
 import { notFound, readsArguments, visible, type Context, type Handlers, type Parts } from './handlers.ts';
 
 /** A status note is made at most this often, milliseconds: strangers may ask for it. */
@@ -22,6 +23,7 @@ const STATUS_EVERY_MS = 250;
 /** Returns the handlers. */
 export function evidenceHandlers(parts: Parts): Handlers {
   const { plane, store, clock } = parts;
+  const health = healthOf(parts);
 
   async function bundle(context: Context, kind: 'execution' | 'run'): Promise<Uint8Array> {
     const row = await visible(parts, context);
@@ -135,15 +137,7 @@ export function evidenceHandlers(parts: Parts): Handlers {
       if (tile === undefined) throw notFound();
       return tile;
     },
-    async health() {
-      const [state, health] = await Promise.all([stateOf(parts), store.health()]);
-      return {
-        ok: health.ok && state.state !== 'fail-closed',
-        state: state.state,
-        why: state.why,
-        size: health.size,
-      };
-    },
+    health: ({ query }) => health(typeof query['since'] === 'number' ? query['since'] : undefined),
   };
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '@licet/control-plane';
 import { PlaneError, type NewIdentity, type OperatorAnswer } from '@licet/api';
 import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
+import { noticesOf } from './notices.ts';
 import { presentOperated, proven, unexpected } from './present.ts';
 import { namesOf, viewOf } from './views.ts';
 
@@ -186,6 +187,15 @@ export function peopleHandlers(parts: Parts): Handlers {
       const items = rows.map(({ value }) => value as FactRow).filter(({ expMs }) => clock.nowMs() < expMs);
       return { items: items.map(({ name, value, expMs }) => ({ name, value, exp: expMs })) };
     },
+    async notice(context) {
+      const { kind, digest, idempotencyKey } = context.body as {
+        readonly kind: string;
+        readonly digest: string;
+        readonly idempotencyKey?: string;
+      };
+      return presentOperated(await operate(context, { op: 'notice', notice: kind, digest }, idempotencyKey));
+    },
+    notices: async () => ({ items: await noticesOf(store) }),
     async bundles() {
       const [rows, [policy]] = await Promise.all([
         store.list({ kind: 'bundle', limit: MAX_LIST }),

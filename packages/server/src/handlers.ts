@@ -4,6 +4,7 @@ import type { Clock, ExecutionRow, Plane, Random, Store } from '@licet/control-p
 import { PlaneError, type RouteName } from '@licet/api';
 import type { FeedHub } from './feed-hub.ts';
 import type { Principal } from './principals.ts';
+import type { Vitals } from './vitals.ts';
 
 /** What a plane is made of, as far as handlers need it. */
 export interface Parts {
@@ -15,6 +16,9 @@ export interface Parts {
   readonly statusSigner: SyncNoteSigner;
   /** Whether genesis declares the entries public (RULE 42). */
   readonly isPublic: boolean;
+  readonly vitals: Vitals;
+  /** What evaluates, and how much it has to do. */
+  evaluator(): { readonly engine: string; readonly inFlight: number; readonly workers: number };
   /** Why something outside the log bars new work (`DATA/STOP`), if anything does. */
   barred(): string | undefined;
 }

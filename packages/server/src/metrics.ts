@@ -1,11 +1,14 @@
 /** Prometheus metrics. Labels are route names, statuses, verdicts and codes; never a resource or argument (RULE 42). */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FeedHub } from './feed-hub.ts';
+import { LATENCY_EDGES_MS } from './vitals.ts';
 
 export interface Metrics {
   readonly contentType: string;
   /** Counts one answered call. */
   answered(route: string, status: number, seconds: number): void;
+  /** Counts one answered decision. */
+  decided(verdict: string, seconds: number): void;
   /** Counts one caller without an identity (RULE 38). */
   unidentified(reason: string): void;
   text(gauges: {
@@ -26,6 +29,13 @@ export function openMetrics(hub: FeedHub): Metrics {
     help: 'Answered calls by route and status.',
     labelNames: ['route', 'status'],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 45],
+    registers,
+  });
+  const took = new Histogram({
+    name: 'licet_decision_seconds',
+    help: 'Answered decisions by verdict: from the call to the durable answer.',
+    labelNames: ['verdict'],
+    buckets: LATENCY_EDGES_MS.map((ms) => ms / 1_000),
     registers,
   });
   const strangers = new Counter({
@@ -59,6 +69,7 @@ export function openMetrics(hub: FeedHub): Metrics {
   return {
     contentType: registry.contentType,
     answered: (route, status, seconds) => calls.observe({ route, status: String(status) }, seconds),
+    decided: (verdict, seconds) => took.observe({ verdict }, seconds),
     unidentified: (reason) => strangers.inc({ reason }),
     text(now) {
       size.set(now.size);

@@ -35,6 +35,7 @@ import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
 import { createService, type Service } from './service.ts';
 import { openSessions } from './sessions.ts';
+import { openVitals } from './vitals.ts';
 
 /** The version that `boot` entries name. */
 export const VERSION = '0.1.0';
@@ -168,9 +169,14 @@ async function open(
     statusSigner: ed25519NoteSigner(`${origin}/status`, seeds.status),
     isPublic: folder.public,
     barred: () => stop.barred(),
+    vitals: openVitals(clock),
+    evaluator: () => ({ engine: engine.version, inFlight: evaluator.inFlight, workers: evaluator.ready }),
   };
-  const service = createService(parts);
   const metrics = openMetrics(hub);
+  const service = createService(parts, (verdict, tookMs) => {
+    parts.vitals.decided(verdict, tookMs);
+    metrics.decided(verdict, tookMs / 1_000);
+  });
   const streams = eventStreams(plane, store, principals);
   let draining = false;
 

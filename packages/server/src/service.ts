@@ -11,6 +11,7 @@ import { publicHandlers } from './handlers-public.ts';
 import type { Handlers, Parts } from './handlers.ts';
 import type { Principal } from './principals.ts';
 import { planeErrorOf } from './problems.ts';
+import type { DecisionVerdict } from './vitals.ts';
 
 /** What comes with a call; `body` is parsed JSON or nothing. */
 export interface Invocation {
@@ -27,8 +28,11 @@ export interface Service {
   serves(name: RouteName): boolean;
 }
 
-/** Returns the service over a plane. */
-export function createService(parts: Parts): Service {
+/** Returns the service over a plane; `decided` hears of every answered decision and how long it took. */
+export function createService(
+  parts: Parts,
+  decided: (verdict: DecisionVerdict, tookMs: number) => void = () => undefined,
+): Service {
   const handlers: Handlers = {
     ...doorHandlers(parts),
     ...evidenceHandlers(parts),
@@ -44,7 +48,8 @@ export function createService(parts: Parts): Service {
       requireRole(route, principal);
       check(route, params, query, body);
       try {
-        return await handler({
+        const began = performance.now();
+        const answer = await handler({
           principal,
           id: params['id'] ?? '',
           rest: params['*'] ?? '',
@@ -53,6 +58,9 @@ export function createService(parts: Parts): Service {
           ...(typeof query['seen'] === 'number' ? { seen: query['seen'] } : {}),
           ...(signal === undefined ? {} : { signal }),
         });
+        if (name === 'request' || name === 'decide')
+          decided((answer as { readonly verdict: DecisionVerdict }).verdict, performance.now() - began);
+        return answer;
       } catch (error) {
         throw planeErrorOf(error);
       }
