@@ -27,6 +27,7 @@ const CONSOLE = [
   '@fontsource/ibm-plex-mono',
   '@fontsource/ibm-plex-sans',
   '@cedar-policy/cedar-wasm',
+  'uplot',
 ] as const;
 const DOMAIN = ['evidence', 'policy', 'log', 'control-plane', 'store'] as const;
 
@@ -43,10 +44,6 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     others: [
       'fastify',
       '@fastify/swagger',
-      '@fastify/type-provider-typebox',
-      'typebox',
-      'jose',
-      'pino',
       'prom-client',
       '@cedar-policy/cedar-wasm',
     ],

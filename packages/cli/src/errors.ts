@@ -54,6 +54,16 @@ export const CLI_ERRORS = {
     next: 'Pin it with `licet trust add FILE`; get the file by a way you trust.',
     exit: EXIT.signerUnknown,
   },
+  ERR_CLI_DRILL: {
+    meaning: 'The drill could not be made.',
+    next: 'Look at `licet up` or health first; a plane that refuses nothing must not run.',
+    exit: EXIT.failed,
+  },
+  ERR_CLI_VIEWER: {
+    meaning: 'The offline viewer is not there.',
+    next: 'Build the pages: npm run build -w packages/console.',
+    exit: EXIT.failed,
+  },
   ERR_CLI_FORK: {
     meaning: 'The log shows two histories: two checkpoints that cannot both be honest.',
     next: 'Keep the file named in the message; it proves the fork. Do not rely on this log.',
@@ -230,7 +240,9 @@ async function foreign(error: unknown): Promise<Failure | undefined> {
         EXIT.failed,
       );
     case 'Denied': {
-      const { next, decisionId, executionId, policies } = error as unknown as Readonly<Record<string, unknown>>;
+      const { next, decisionId, executionId, policies } = error as unknown as Readonly<
+        Record<string, unknown>
+      >;
       return {
         code,
         message,

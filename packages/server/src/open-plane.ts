@@ -90,7 +90,10 @@ export interface OpenedPlane extends PlaneClient {
   as(credential: Credential): Promise<PinnedPlane>;
 }
 
-/** Opens the plane of `options.data`. @throws ServerError, StoreError, PlaneError */
+/**
+ * Opens the plane of `options.data`. RULE 47: it listens where it is told and calls nobody; a test watches its sockets.
+ * @throws ServerError, StoreError, PlaneError
+ */
 export async function openPlane(options: OpenPlaneOptions): Promise<OpenedPlane> {
   const data = resolve(options.data);
   const stateDir = options.stateDir ?? stateFolder();
