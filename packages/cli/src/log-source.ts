@@ -59,6 +59,7 @@ function folderSource(folder: string): LogSource {
   };
 }
 
+// RULE 47: only an address that the user named on the command line is ever asked.
 function httpSource(address: string): LogSource {
   const base = address.replace(/\/+$/, '');
   return {

@@ -6,6 +6,7 @@ import { addAgents } from './commands/agents.ts';
 import { addApprovals } from './commands/approvals.ts';
 import { addContainment } from './commands/containment.ts';
 import { demo } from './commands/demo.ts';
+import { addDrill } from './commands/drill.ts';
 import { addEvidence } from './commands/evidence.ts';
 import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
@@ -17,6 +18,7 @@ import { addRuns } from './commands/runs.ts';
 import { addTrust } from './commands/trust.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
+import { addViewer } from './commands/viewer.ts';
 import { failureOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { createOutput } from './output.ts';
@@ -39,6 +41,8 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addContainment,
   addAgents,
   addRuns,
+  addDrill,
+  addViewer,
 ];
 
 /** Returns the program with all its commands. */

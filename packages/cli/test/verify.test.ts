@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { aPlace, type Place } from './process.ts';
+import { aPlace, runProcess, type Place } from './process.ts';
 
 interface Vector {
   readonly input: { readonly file: string; readonly trust: string | null };
@@ -105,6 +105,30 @@ describe('verify', () => {
     const missing = await place.run('verify', 'good.json', '--trust', 'nowhere.json', '--json');
     expect(missing.code).toBe(1);
     expect(missing.error().code).toBe('ERR_CLI_FILE');
+  });
+
+  it('rule 47: verify opens no connection and looks up no name', async () => {
+    const preload = join(place.folder, 'no-network.mjs');
+    await writeFile(
+      preload,
+      `import net from 'node:net'; import dns from 'node:dns';
+      const refuse = () => { process.stderr.write('NETWORK'); process.exit(99); };
+      net.Socket.prototype.connect = refuse; dns.lookup = refuse; globalThis.fetch = refuse;`,
+    );
+    const env = { ...place.env, NODE_OPTIONS: `--import=${preload}` };
+    const ran = await runProcess(
+      ['verify', 'good.json', '--trust', 'trust.json', '--json'],
+      env,
+      place.folder,
+    );
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    // The same guard does fire where an address is asked: the test can fail.
+    const asked = await runProcess(
+      ['trust', 'add', 'http://127.0.0.1:9/trust.json', '--json'],
+      env,
+      place.folder,
+    );
+    expect(asked).toMatchObject({ code: 99, stderr: 'NETWORK' });
   });
 
   it('people see every rung with its status and whom they believe, without colour when it is no terminal', async () => {
