@@ -171,6 +171,7 @@ async function expectDurable(scene: Scene): Promise<void> {
 }
 
 // LOST: only root can make a file system that is really full; for others nothing shows the stop with a full disk.
+// LOST: only root can mount a file system to fill; a locked database is tried everywhere.
 describe.skipIf(!isRoot)(
   'with the disk full to the last byte (needs root for a file system of its own)',
   () => {
