@@ -9,10 +9,6 @@ export const CONTROL_PLANE_ERRORS = {
     meaning: 'No usable policy bundle is loaded, so nothing is permitted.',
     next: 'Publish a bundle that passes `licet policy check`.',
   },
-  ERR_PLANE_SELF_TEST: {
-    meaning: 'The loaded bundle did not deny the reserved action `licet/self-test`.',
-    next: 'Publish a bundle that passes `licet policy check`.',
-  },
   ERR_PLANE_OVERLOADED: {
     meaning: 'The evaluator queue is full.',
     next: 'Retry after the given time with the same idempotency key.',

@@ -1071,7 +1071,7 @@ class ControlPlane implements Plane {
 
   /** Ends what was permitted before the clock was set back (RULE 39). */
   async #endSegment(): Promise<void> {
-    for (const state of ['running', 'permitted'] as const) {
+    for (const state of ['running', 'permitted', 'held', 'approved'] as const) {
       // Each tick ends those it is given, oldest first, so the next page is the first one again.
       for (let open = await this.#inState(state); open.length > 0; open = await this.#inState(state)) {
         const { reply } = await this.#commit({ kind: 'tick', execs: open }, { lane: 'safety' });

@@ -351,12 +351,18 @@ describe('rule 39: time', () => {
     const world = await aWorld();
     world.later(86_400_000);
     const [running, waiting] = [await world.started(), await world.permitted()];
+    const { exec, hold } = await world.held();
+    await world.approve(exec, hold, 'finance', 'finance-1');
+    await world.approve(exec, hold, 'legal', 'legal-1');
     world.later(-86_400_000);
     expect(word(await world.decide())).toBe('conflict:clock');
     expect(word(await world.together({ op: 'clock' }))).toBe('operated');
     expect(await world.all('clock')).toMatchObject([{ to: T0, by: ['operator-1', 'operator-2'] }]);
     expect((await world.row(running.exec)).state).toBe('in_doubt');
     expect((await world.row(waiting.exec)).state).toBe('expired');
+    // An approval given at a wrong time would else live a day instead of a quarter of an hour.
+    expect((await world.row(exec)).state).toBe('denied');
+    expect(word(await world.decide({ action: 'files/move_file' }))).toBe('hold:policy');
     expect(word(await world.renew(running))).toBe('conflict:not_running');
     expect(word(await world.decide({ parent: running.exec }))).toBe('deny:parent_ended');
     expect(word(await world.decide())).toBe('permitted');

@@ -2,6 +2,7 @@
 // commit that starts, not only when the approver pressed the button (RULE 22).
 import type { BundleRef } from '@licet/evidence';
 import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
+import { SELF } from './rows.ts';
 
 /** The group of the built-in rule that some operator actions need a second person (RULE 34). */
 export const SECOND_PERSON = 'second-person';
@@ -43,3 +44,7 @@ export const isOpenHold = (row: ExecutionRow, nowMs: number): boolean =>
 export const sameBundles = (a: readonly BundleRef[], b: readonly BundleRef[]): boolean =>
   a.length === b.length &&
   a.every(({ layer, digest }) => b.some((other) => other.layer === layer && other.digest === digest));
+
+/** True when the clock was set back since it was decided: its times, and those of its approvals, mean nothing now (RULE 39). */
+export const isOfOldSegment = (rows: RowReader, row: ExecutionRow): boolean =>
+  row.decision.index < (rows.get('clock', SELF)?.segmentStart ?? 0);

@@ -1,5 +1,5 @@
 // Approve: a person's word on one hold, over its exact leaf (RULE 22). Another hold is another question.
-import { mayApprove } from './approvals.ts';
+import { isOfOldSegment, mayApprove } from './approvals.ts';
 import type { ApproveCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { Transition } from './transition.ts';
@@ -14,7 +14,7 @@ export function approve(draft: Draft, command: ApproveCommand): Transition {
   if (row?.hold === undefined || (row.state !== 'held' && row.state !== 'approved'))
     return conflict('not_held');
   if (row.hold.leaf !== command.hold) return conflict('other_hold');
-  if (draft.nowMs >= row.hold.untilMs) return conflict('hold_expired');
+  if (draft.nowMs >= row.hold.untilMs || isOfOldSegment(draft, row)) return conflict('hold_expired');
   if (!row.hold.groups.some(({ group }) => group === command.group)) return conflict('other_group');
   if (!mayApprove(draft, row, command.caller.subject, command.group)) return conflict('may_not_approve');
   draft.append('approval', {

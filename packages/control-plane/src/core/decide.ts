@@ -1,7 +1,7 @@
 // Decide: the verdict becomes an entry. A permit is appended only when everything that the evaluation rested on still
 // holds under the fence (RULE 4); whatever does not is a refusal.
 import { EvidenceError, type Meter } from '@licet/evidence';
-import { approvedGroups, isOpenHold, sameBundles, standing } from './approvals.ts';
+import { approvedGroups, isOfOldSegment, isOpenHold, sameBundles, standing } from './approvals.ts';
 import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts';
 import { consequence } from './consequence.ts';
 import type { Appended, Draft, Fields } from './draft.ts';
@@ -124,7 +124,7 @@ function continued(draft: Draft, command: DecideCommand): ExecutionRow | undefin
   if (row?.hold === undefined || row.jkt !== command.caller.jkt) return undefined;
   // A root that comes back has no run yet; below a root, only the same run may lift its own hold.
   const sameRun = command.parent === undefined ? row.parent === undefined : row.run === command.run;
-  return isOpenHold(row, draft.nowMs) && sameRun ? row : undefined;
+  return isOpenHold(row, draft.nowMs) && !isOfOldSegment(draft, row) && sameRun ? row : undefined;
 }
 
 /** The bundles that decided must be the ones in force, and there must be one (RULE 4, 20). */

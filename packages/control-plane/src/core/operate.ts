@@ -1,7 +1,7 @@
 // Operate: what people do to the plane is a governed, logged execution like every other, decided by a built-in policy
 // that no bundle can change (RULE 34). What needs two people is held until a second one approves.
 import { base64url, canonicalBytes, jwkThumbprint, sha256, utf8, type Json } from '@licet/evidence';
-import { approvedGroups, SECOND_PERSON, standing } from './approvals.ts';
+import { approvedGroups, isOfOldSegment, SECOND_PERSON, standing } from './approvals.ts';
 import type { Effect, OperateCommand } from './commands.ts';
 import { contain, lift } from './consequence.ts';
 import { containmentOf } from './containment.ts';
@@ -270,7 +270,7 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
 function heldBefore(draft: Draft, command: OperateCommand): ExecutionRow | undefined {
   const hold = draft.get('hold', command.recognition);
   const row = hold === undefined ? undefined : draft.get('execution', hold.exec);
-  const open = row?.state === 'held' || row?.state === 'approved';
+  const open = (row?.state === 'held' || row?.state === 'approved') && !isOfOldSegment(draft, row);
   return open && row.chain.at(-1)?.id === command.caller.subject ? row : undefined;
 }
 
