@@ -21,7 +21,6 @@ const OF_STORE: Readonly<Record<StoreErrorCode, ProblemCode>> = {
 const OF_PLANE: Readonly<Record<ControlPlaneErrorCode, ProblemCode>> = {
   ERR_PLANE_INVARIANT: 'internal',
   ERR_PLANE_BUNDLE: 'unavailable',
-  ERR_PLANE_SELF_TEST: 'unavailable',
   ERR_PLANE_OVERLOADED: 'overloaded',
   ERR_PLANE_ORDER: 'forbidden',
   ERR_PLANE_REQUEST: 'schema',

@@ -77,8 +77,9 @@ export class Catalog {
       if (!isObject(bundle['pins']) || !isObject(bundle['actions'])) throw new Error('it has no pins');
       this.#bundle = { pins: bundle['pins'], actions: bundle['actions'] };
     } catch (error) {
+      // RULE 45: a plane shows its rules to people only. It compares the definition in the permit with its pins itself.
       if (error instanceof PlaneError && error.problem?.status === 403) this.#bundle = 'forbidden';
-      this.#parts.note(`the pins of bundle ${digest} cannot be read: ${String(error)}`);
+      else this.#parts.note(`the pins of bundle ${digest} cannot be read: ${String(error)}`);
     }
   }
 
