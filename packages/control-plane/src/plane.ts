@@ -1145,7 +1145,11 @@ class ControlPlane implements Plane {
     }
     const resources = this.#touched((await this.#record(row))?.body.resources ?? []);
     if (await this.#inEmergency(row, resources)) return 'contained';
-    return objection(snapshot, this.tenant, { ...row, caller, resources }, nowMs)?.code;
+    const objected = objection(snapshot, this.tenant, { ...row, caller, resources }, nowMs);
+    if (objected !== undefined) return objected.code;
+    // What today's policy would refuse to renew is not handed out anew either.
+    const { verdict } = await this.#judgeAgain(row, caller, snapshot);
+    return verdict.verdict === 'allow' ? undefined : (verdict.code ?? 'policy');
   }
 
   #explained(judged: Judged): Pick<Answered, 'explain'> {
