@@ -1,7 +1,7 @@
 // Builds the pages when `dist` is missing or older than what they are made of. Plain JavaScript for Node 20, because
 // it runs before anything else is there: `node packages/console/bin/build.mjs`.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,10 +34,16 @@ function isStale() {
 }
 
 if (process.argv.includes('--force') || isStale()) {
-  const vite = fileURLToPath(import.meta.resolve('vite/bin/vite.js'));
-  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+  const vite = join(dirname(fileURLToPath(import.meta.resolve('vite/package.json'))), 'bin', 'vite.js');
+  // Built beside and moved into place, so that a plane that serves the pages meanwhile never sees half of them.
+  const made = join(HERE, 'out', String(process.pid));
+  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn', '--outDir', made], {
     cwd: HERE,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  if (status === 0) {
+    rmSync(join(HERE, 'dist'), { recursive: true, force: true });
+    renameSync(made, join(HERE, 'dist'));
+  }
   process.exitCode = status ?? 1;
 }

@@ -136,7 +136,7 @@ export async function aPage(
 /** Signs in by the address that the plane prints, and lands on `path`. */
 export async function signIn(page: Page, stage: Stage, path = '/console'): Promise<void> {
   await page.goto(`${stage.url}${path}#token=${stage.token}`);
-  await page.getByText('Operator', { exact: true }).waitFor();
+  await page.getByRole('banner').getByText('Operator', { exact: true }).waitFor();
 }
 
 /** Gives the page the visitor's trust file, as pasting it would. */

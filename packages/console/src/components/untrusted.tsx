@@ -7,10 +7,8 @@ import css from './untrusted.module.css';
 
 /** Longest text shown at once; the rest is counted. */
 const MAX_SHOWN = 4_000;
-/** Controls but tab and newline, bidi and invisible formatting, other line separators, BOM, tags, private use, lone surrogates. */
-const HIDDEN =
-  // oxlint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180E\u200B-\u200F\u2028-\u202E\u2060-\u206F\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}\p{Co}\p{Cs}]/gu;
+/** Controls but tab and newline, bidirectional and invisible formatting, odd line ends, private use, lone surrogates. */
+const HIDDEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]|(?![\t\n])\p{Cc}/gu;
 
 /** Returns the text split into what is shown as it is and code points that are spelt out. */
 export function visibleParts(text: string): readonly { readonly hidden: boolean; readonly text: string }[] {

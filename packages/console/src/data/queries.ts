@@ -74,12 +74,12 @@ export const statusQuery = queryOptions({
 });
 
 /** Executions, newest first, page by page. */
-export const executionsQuery = (filters: ExecutionFilters) =>
+export const executionsQuery = (filters: ExecutionFilters, limit = PAGE) =>
   infiniteQueryOptions({
-    queryKey: ['executions', filters],
+    queryKey: ['executions', filters, limit],
     queryFn: ({ pageParam, signal }) =>
       get<{ readonly items: readonly ExecutionView[]; readonly next?: number }>(
-        `/v1/executions?${search({ ...filters, limit: PAGE, after: pageParam })}`,
+        `/v1/executions?${search({ ...filters, limit, after: pageParam })}`,
         signal,
       ),
     initialPageParam: undefined as number | undefined,
