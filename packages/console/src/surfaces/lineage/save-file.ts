@@ -1,0 +1,11 @@
+/** Saving a file from the page: bytes made here, no call. */
+
+/** Offers `text` for saving under `name`. */
+export function saveFile(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,156 @@
+// A run of any size by many agents, made by asking a real plane: delegation, refusals, holds, halts. What pages show of
+// it is compared with what is counted here.
+import { dirname, join } from 'node:path';
+import { base64url, jwkThumbprint } from '@licet/evidence';
+import { assembleBundle, starterPolicy } from '@licet/policy';
+import { newPrivateJwk, publicHalf, type PinnedPlane } from '@licet/api';
+import { createDoor, openExecution, type OpenedExecution } from '@licet/sdk';
+import { readPlaneFolder, readSeed, signBundle, statePaths } from '@licet/server';
+
+import type { Stage } from './browser.ts';
+
+/** What was made, by the count of whoever made it. */
+export interface MadeRun {
+  readonly run: string;
+  readonly executions: number;
+  readonly agents: number;
+  readonly denied: number;
+  readonly held: number;
+  readonly halted: number;
+  /** One execution of each, to be opened by tests. */
+  readonly aDenied: string;
+  readonly aHeld: string;
+  readonly aHalted: string;
+  /** The session of a sub-agent: it has a cause and effects. */
+  readonly aDelegate: string;
+  /** Ends the sessions; until then they keep their leases. */
+  close(): Promise<void>;
+}
+
+const DOOR = { grade: 'in-process', confine: 'none', bound: ['input', 'resource'] } as const;
+const random = (): string => base64url(crypto.getRandomValues(new Uint8Array(16)));
+
+interface Worker {
+  readonly subject: string;
+  readonly client: PinnedPlane;
+  readonly session: OpenedExecution;
+}
+
+/** Makes a run. Denials of one run above 20 a minute would contain it, so the rule is taken out of the bundle first. */
+export async function aRun(
+  stage: Stage,
+  size: { readonly agents: number; readonly executions: number },
+): Promise<MadeRun> {
+  await publishWithoutLimits(stage);
+  const workers: Worker[] = [];
+  const bridges: OpenedExecution[] = [];
+  for (let at = 0; at < size.agents; at += 1) {
+    const key = await newPrivateJwk();
+    const made = await stage.operator.register({
+      kind: 'agent',
+      name: at === 0 ? 'Planner' : `Worker ${at}`,
+      groups: ['assistants'],
+      keys: [publicHalf(key)],
+      for: 'u-owner',
+      root: { perDay: 1_000, concurrent: 64 },
+    });
+    if (made.verdict !== 'done' || made.subject === undefined)
+      throw new Error(`no agent: ${JSON.stringify(made)}`);
+    const client = await stage.plane.as({ key });
+    const boss = workers[Math.floor((at - 1) / 6)];
+    let parent: string | undefined;
+    if (boss !== undefined) {
+      const bridge = await openExecution(createDoor(boss.client, boss.client.pinned), {
+        action: 'licet/session',
+        arguments: {},
+        parent: boss.session.executionId,
+        child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) },
+        claim: DOOR,
+      });
+      bridges.push(bridge);
+      parent = bridge.executionId;
+    }
+    const session = await openExecution(createDoor(client, client.pinned), {
+      action: 'licet/session',
+      arguments: {},
+      claim: DOOR,
+      ...(parent === undefined ? {} : { parent }),
+    });
+    workers.push({ subject: made.subject, client, session });
+  }
+  let [executions, denied, held, halted] = [workers.length + bridges.length, 0, 0, 0];
+  let [aDenied, aHeld, aHalted] = ['', '', ''];
+  const one = async (order: number): Promise<void> => {
+    const { client, session } = workers[order % workers.length]!;
+    const kind =
+      order % 41 === 7 ? 'deny' : order % 97 === 11 ? 'hold' : order % 131 === 17 ? 'halt' : 'allow';
+    const path = join(stage.workspace, `f${order}.txt`);
+    const instance = random();
+    const answer = await client.request({
+      action: kind === 'hold' ? 'files/move_file' : 'files/write_file',
+      arguments:
+        kind === 'hold'
+          ? { source: path, destination: `${path}.moved` }
+          : { path: kind === 'deny' ? `/outside/f${order}.txt` : path, content: 'x' },
+      parent: session.executionId,
+      idempotencyKey: random(),
+      instance,
+      start: true,
+      door: DOOR,
+    });
+    if (answer.verdict === 'deny') {
+      if (kind !== 'deny') throw new Error(`denied: ${answer.code}`);
+      denied += 1;
+      aDenied ||= answer.executionId;
+      return;
+    }
+    if (answer.verdict === 'hold') {
+      held += 1;
+      aHeld ||= answer.executionId;
+      return;
+    }
+    if (kind === 'halt') {
+      halted += 1;
+      aHalted ||= answer.executionId;
+    }
+    await client.report(answer.executionId, { instance, status: kind === 'halt' ? 'halted' : 'completed' });
+  };
+  const left = size.executions - executions;
+  for (let at = 0; at < left; at += 48) {
+    const batch = Math.min(48, left - at);
+    await Promise.all(Array.from({ length: batch }, (_, step) => one(at + step)));
+    executions += batch;
+  }
+  return {
+    run: workers[0]!.session.run,
+    executions,
+    agents: workers.length,
+    denied,
+    held,
+    halted,
+    aDenied,
+    aHeld,
+    aHalted,
+    aDelegate: workers[1]?.session.executionId ?? '',
+    async close() {
+      for (const { session } of workers.toReversed()) await session.report({ status: 'completed' });
+      for (const bridge of bridges.toReversed()) await bridge.report({ status: 'completed' });
+      for (const { client } of workers) await client.close();
+    },
+  };
+}
+
+async function publishWithoutLimits(stage: Stage): Promise<void> {
+  const active = (await stage.operator.bundles()).find((one) => one.active);
+  const folder = dirname(stage.workspace);
+  const { vkeys, origin, tenant } = await readPlaneFolder(join(folder, 'data'));
+  const files = starterPolicy({ workspace: stage.workspace, origin, tenant });
+  const head = JSON.parse(files['bundle.json']!) as Record<string, unknown>;
+  const bundle = assembleBundle({
+    ...files,
+    'bundle.json': JSON.stringify({ ...head, version: (active?.version ?? 0) + 1, containment: [] }),
+  });
+  const seed = await readSeed(statePaths(join(folder, 'state'), origin).authorSeed);
+  const published = await stage.operator.publish(signBundle(bundle, seed, vkeys.author) as never);
+  if (published.verdict !== 'done') throw new Error(`not published: ${JSON.stringify(published)}`);
+}
