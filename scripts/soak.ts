@@ -33,7 +33,7 @@ const LONG_RUNS: readonly LongRun[] = [
       "Go's sumdb/note and sumdb/tlog accept a running server unmodified (notes, tiles, entry bundles, proofs; " +
       'N requests), say the same of a copy of it, and refuse that copy with one bit changed.',
     by: { program: 'tests/c2sp/live.ts', args: (number) => [String(number)], variable: 'LICET_C2SP' },
-    number: 3_000,
+    number: 1_000,
   },
   {
     name: 'kills',

@@ -68,15 +68,18 @@ export async function record(folder: string, requests = REQUESTS): Promise<Recor
     for (let n = 0; n < requests; n += 1) {
       if (n % Math.ceil(requests / CHECKPOINTS) === 0)
         await keepCheckpoint((size) => `saved/checkpoints/${size}`);
+      const instance = randomBytes(16).toString('base64url');
       const answer = await agent.request({
         action: 'files/write_file',
         arguments: { path: `${folders.workspace}/f${n}.txt`, content: `content ${n}` },
         idempotencyKey: randomBytes(16).toString('base64url'),
-        instance: randomBytes(16).toString('base64url'),
+        instance,
         start: true,
         door: { grade: 'gateway', confine: 'none' },
       });
       if (answer.verdict !== 'allow') throw new Error(`request ${n}: ${answer.code}`);
+      // Reported, or leases that end would go on appending while the log is being read.
+      await agent.report(answer.executionId, { instance, status: 'completed' });
       if (n % PROOF_EVERY !== 0) continue;
       const { index } = parseTlogProof(answer.permit.proof);
       save(`saved/proofs/${index}.entry`, answer.permit.entry);
