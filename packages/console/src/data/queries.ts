@@ -6,6 +6,7 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { ExecutionView, IdentityView, PlaneClient, PlaneStatus } from '@licet/api';
 import { get, getBytes } from './call.ts';
 import { isPublic } from './listener.ts';
+import { isQuiet } from './quiet.ts';
 
 /** Filters of the decision feed; each is part of the address. */
 export interface ExecutionFilters {
@@ -67,7 +68,7 @@ const search = (values: Readonly<Record<string, string | number | undefined>>): 
 export const statusQuery = queryOptions({
   queryKey: ['status'],
   queryFn: ({ signal }) => get<PlaneStatus>('/status', signal),
-  refetchInterval: 2_000,
+  refetchInterval: () => (isQuiet() ? false : 2_000),
   refetchIntervalInBackground: true,
   retry: false,
   staleTime: 1_000,

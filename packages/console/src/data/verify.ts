@@ -18,6 +18,7 @@ import {
   tileWidth,
   nodeHash,
   trustedLog,
+  treeRoot,
   trustedPolicy,
   unbase64url,
   verifyCheckpoint,
@@ -35,7 +36,7 @@ const MEMORY = 'licet.largest-checkpoint';
 const CACHED_TILES = 512;
 
 /** A checkpoint whose tiles are at hand. */
-interface Head {
+export interface Head {
   readonly checked: CheckedHead;
   readonly size: number;
   readonly root: Uint8Array;
@@ -170,6 +171,18 @@ async function remember(origin: string, size: number, root: Uint8Array): Promise
   }
   localStorage.setItem(key, next);
   return undefined;
+}
+
+/** Returns the hash of entry `index` in the tree of `size` entries, from hash tiles. @throws CallError, EvidenceError */
+export const leafAt = (index: number, size: number): Promise<Uint8Array> =>
+  withTiles(size, (reader) => reader(0, index));
+
+/** Returns the root of the first `size` entries, and whether the tree of `head` continues it. @throws as {@link leafAt} */
+export async function rootAt(size: number, head: Head): Promise<{ readonly root: string; readonly consistent: boolean }> {
+  const root = await withTiles(head.size, (reader) => treeRoot(size, reader));
+  const proof = await withTiles(head.size, (reader) => consistencyProof(size, head.size, reader));
+  const claim = { oldSize: size, newSize: head.size, oldRoot: root, newRoot: head.root, proof };
+  return { root: base64url(root), consistent: verifyConsistency(claim) };
 }
 
 /** Checks that `leaf` is entry `index` of the tree of `head`, with a path computed from tiles. */

@@ -7,6 +7,7 @@ import { spanText, Time, useNow } from '../components/time.tsx';
 import { startFeed } from '../data/feed.ts';
 import { isPublic } from '../data/listener.ts';
 import { useHead } from '../data/proof-state.ts';
+import { useIsQuiet } from '../data/quiet.ts';
 import { signOut, startSession, useSession } from '../data/session.ts';
 import { Loading } from '../components/states.tsx';
 import { useKeys } from './keys.ts';
@@ -42,7 +43,13 @@ export function Frame() {
 
   useEffect(() => void startSession(), []);
   const size = system.status?.size;
-  const ready = session.kind === 'person' && size !== undefined;
+  const quiet = useIsQuiet();
+  const ready = session.kind === 'person' && size !== undefined && !quiet;
+  useEffect(() => {
+    if (!quiet) return;
+    // What was missed while quiet is fetched again, never guessed.
+    return () => void client.invalidateQueries();
+  }, [quiet, client]);
   useEffect(() => (ready ? startFeed(client, (size ?? 0) - 1) : undefined), [ready, client]);
 
   const keys = useMemo(
@@ -157,7 +164,7 @@ function LogSummary({ system }: { readonly system: System }) {
   const size = checked?.size ?? system.status?.size;
   if (size === undefined) return null;
   const state = checked?.state ?? 'claimed';
-  const age = checked === undefined ? '' : spanText(now - checked.atMs);
+  const age = checked === undefined ? '' : ageText(now - checked.atMs);
   return (
     <Link
       to="/proof/checkpoint/$size"
@@ -181,6 +188,10 @@ function LogSummary({ system }: { readonly system: System }) {
     </Link>
   );
 }
+
+/** Whole seconds under a minute: a figure that changes by itself must not flicker. */
+const ageText = (ms: number): string =>
+  ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1_000))} s` : spanText(ms);
 
 function ThemeButton() {
   const [theme, next] = useTheme();

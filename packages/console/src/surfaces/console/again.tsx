@@ -6,7 +6,7 @@ import type { Json } from '@licet/evidence';
 import { Button } from '../../components/button.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { Failed, Loading, Note } from '../../components/states.tsx';
-import { Untrusted } from '../../components/untrusted.tsx';
+import { Untrusted, visibleParts } from '../../components/untrusted.tsx';
 import { VerdictMark } from '../../components/verdict.tsx';
 import {
   asTestFile,
@@ -24,60 +24,106 @@ import { useMissing } from '../../data/session.ts';
 import { useTrustText } from '../../data/trust.ts';
 import css from './console.module.css';
 
-export function Again({ execution }: { readonly execution: ExecutionView }) {
-  const mayRead = execution.arguments !== undefined;
+/** An execution's evidence as judged here, or why it is not (yet). */
+export type Judged =
+  | { readonly state: 'withheld' }
+  | { readonly state: 'loading' }
+  | { readonly state: 'failed'; readonly error: Error; retry(): void }
+  | {
+      readonly state: 'ready';
+      readonly evidence: Uint8Array;
+      readonly judgement: Judgement;
+      readonly judge: Promise<Judge>;
+      /** Position of the newest decision within the judgement; −1 when the file holds none. */
+      readonly at: number;
+    };
+
+/** Fetches the evidence of an execution and judges it in a worker of this page. */
+export function useJudged(execution: ExecutionView | undefined): Judged {
+  const mayRead = execution?.arguments !== undefined;
+  const id = execution?.executionId ?? '';
   const newest = Math.max(
-    execution.decision.index,
-    execution.outcome?.index ?? 0,
-    execution.start?.index ?? 0,
+    execution?.decision.index ?? 0,
+    execution?.outcome?.index ?? 0,
+    execution?.start?.index ?? 0,
   );
   const trust = useTrustText();
-  const evidence = useQuery({ ...evidenceQuery(execution.executionId, newest), enabled: mayRead });
+  const evidence = useQuery({
+    ...evidenceQuery(id, newest),
+    enabled: mayRead,
+    placeholderData: (before, query) => (query?.queryKey[1] === id ? before : undefined),
+  });
   const worker = useRef<Promise<Judge>>(undefined);
   useEffect(() => () => void worker.current?.then((one) => one.close()), []);
   const judged = useQuery({
-    queryKey: ['judged', execution.executionId, newest, trust],
+    queryKey: ['judged', id, newest, trust, evidence.isPlaceholderData],
     queryFn: async () => judge(await (worker.current ??= openJudge()), evidence.data!, trust),
-    enabled: evidence.data !== undefined,
+    enabled: evidence.data !== undefined && !evidence.isPlaceholderData,
+    // What was judged stays while a newer outcome is fetched, so that nobody loses what they typed.
+    placeholderData: (before, query) => (query?.queryKey[1] === id ? before : undefined),
     staleTime: Infinity,
     gcTime: 0,
     structuralSharing: false,
     retry: false,
   });
-  if (!mayRead)
-    return (
-      <Panel title="Decided again here">
-        <Note>Deciding again needs the evidence bundle, which opens arguments; your roles do not.</Note>
-      </Panel>
-    );
+  if (execution === undefined) return { state: 'loading' };
+  if (!mayRead) return { state: 'withheld' };
   const error = evidence.error ?? judged.error;
-  if (error !== null)
-    return (
-      <Panel title="Decided again here">
-        <Failed error={error} what="the evidence" retry={() => void evidence.refetch()} />
-      </Panel>
-    );
-  if (judged.data === undefined)
-    return (
-      <Panel title="Decided again here" flush>
-        <Loading what="Cedar and the evidence" rows={4} />
-      </Panel>
-    );
-  const at = judged.data.decisions.length - 1;
+  if (error !== null) return { state: 'failed', error, retry: () => void evidence.refetch() };
+  if (judged.data === undefined || evidence.data === undefined || worker.current === undefined)
+    return { state: 'loading' };
+  return {
+    state: 'ready',
+    evidence: evidence.data,
+    judgement: judged.data,
+    judge: worker.current,
+    at: judged.data.decisions.length - 1,
+  };
+}
+
+/** Whether this browser comes to the same verdict, and the ladder of the file. */
+export function AgreementPanel({ judged, id }: { readonly judged: Judged; readonly id: string }) {
+  if (judged.state === 'ready')
+    return <Agreement judgement={judged.judgement} evidence={judged.evidence} id={id} />;
   return (
-    <>
-      <Agreement judgement={judged.data} evidence={evidence.data!} id={execution.executionId} />
-      {at >= 0 && <Policies decision={judged.data.decisions[at]!} />}
-      {at >= 0 && judged.data.decisions[at]!.verdict !== undefined && (
-        <Counterfactual
-          judge={worker.current!}
-          at={at}
-          decision={judged.data.decisions[at]!}
-          execution={execution}
-        />
+    <Panel title="Decided again here" flush={judged.state === 'loading'}>
+      {judged.state === 'withheld' && (
+        <Note>Deciding again needs the evidence bundle, which opens arguments; your roles do not.</Note>
       )}
-    </>
+      {judged.state === 'failed' && <Failed error={judged.error} what="the evidence" retry={judged.retry} />}
+      {judged.state === 'loading' && <Loading what="Cedar and the evidence" rows={4} />}
+    </Panel>
   );
+}
+
+/** The policies that determined the verdict, and the facts. */
+export function PoliciesPanel({
+  judged,
+  reasons,
+}: {
+  readonly judged: Judged;
+  readonly reasons: readonly string[];
+}) {
+  const decision = judged.state === 'ready' ? judged.judgement.decisions[judged.at] : undefined;
+  if (decision !== undefined) return <Policies decision={decision} />;
+  return (
+    <Panel title="Why: determining policies">
+      <p>{reasons.length === 0 ? 'No policy is named.' : reasons.join(', ')}</p>
+    </Panel>
+  );
+}
+
+/** Another verdict for another argument; nothing where the inputs are withheld. */
+export function WhatIfPanel({
+  judged,
+  execution,
+}: {
+  readonly judged: Judged;
+  readonly execution: ExecutionView;
+}) {
+  const decision = judged.state === 'ready' ? judged.judgement.decisions[judged.at] : undefined;
+  if (judged.state !== 'ready' || decision?.verdict === undefined) return null;
+  return <Counterfactual judge={judged.judge} at={judged.at} decision={decision} execution={execution} />;
 }
 
 function Agreement({
@@ -221,6 +267,19 @@ function Policies({ decision: { sources = [], context } }: { readonly decision: 
   );
 }
 
+/** JSON with invisible and direction-changing characters as escapes: the same value, and a field cannot lie about it. */
+const spelledOut = (json: string): string =>
+  visibleParts(json)
+    .map(({ hidden, text }) => (hidden ? escaped(text) : text))
+    .join('');
+function escaped(point: string): string {
+  const units = String.fromCodePoint(Number.parseInt(point.slice(2), 16));
+  return Array.from(
+    { length: units.length },
+    (_, at) => `\\u${units.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('');
+}
+
 function Counterfactual({
   judge: opened,
   at,
@@ -238,7 +297,7 @@ function Counterfactual({
     readonly labels?: readonly string[];
     readonly facts?: { readonly [name: string]: Json };
   };
-  const [args, setArgs] = useState(() => JSON.stringify(recorded, undefined, 2));
+  const [args, setArgs] = useState(() => spelledOut(JSON.stringify(recorded, undefined, 2)));
   const [approvals, setApprovals] = useState((context.approvals ?? []).join(' '));
   const [labels, setLabels] = useState((context.labels ?? []).join(' '));
   const [answer, setAnswer] = useState<VerdictHere>();

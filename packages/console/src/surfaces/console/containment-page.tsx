@@ -97,94 +97,100 @@ function NewContainment() {
   const running = preview.data?.executions.filter(({ state }) => state === 'running').length ?? 0;
   return (
     <Panel title="Contain">
-      <form
-        className={css['form']}
-        onSubmit={(event) => {
-          event.preventDefault();
-          set({ id: text.trim() });
-        }}
-      >
-        <label>
-          <span>Scope</span>
-          <select value={kind} onChange={({ target }) => set({ kind: target.value })}>
-            {SCOPES.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        {!wide && (
+      <div className={css['stack']}>
+        <form
+          className={css['form']}
+          onSubmit={(event) => {
+            event.preventDefault();
+            set({ id: text.trim() });
+          }}
+        >
           <label>
-            <span>Which: {SCOPES.find(([one]) => one === kind)?.[2]}</span>
-            <input
-              className={css['code']}
-              value={text}
-              spellCheck={false}
-              autoComplete="off"
-              onChange={({ target }) => setText(target.value)}
-              onBlur={() => {
-                if (text.trim() !== id) set({ id: text.trim() });
-              }}
-            />
+            <span>Scope</span>
+            <select value={kind} onChange={({ target }) => set({ kind: target.value })}>
+              {SCOPES.map(([value, words]) => (
+                <option key={value} value={value}>
+                  {words}
+                </option>
+              ))}
+            </select>
           </label>
-        )}
-        {!wide && (
-          <div>
-            <Button submit>Preview</Button>
+          {!wide && (
+            <label>
+              <span>Which: {SCOPES.find(([one]) => one === kind)?.[2]}</span>
+              <input
+                className={css['code']}
+                value={text}
+                spellCheck={false}
+                autoComplete="off"
+                onChange={({ target }) => setText(target.value)}
+                onBlur={() => {
+                  if (text.trim() !== id) set({ id: text.trim() });
+                }}
+              />
+            </label>
+          )}
+          {!wide && (
+            <div>
+              <Button submit>Preview</Button>
+            </div>
+          )}
+        </form>
+        {preview.error !== null && <Note tone="deny">{preview.error.message}</Note>}
+        {preview.data !== undefined && id !== '' && (
+          <div className={css['stack']}>
+            <p role="status">
+              Stops <strong>{running}</strong> running {running === 1 ? 'execution' : 'executions'}, ends{' '}
+              <strong>{preview.data.executions.length - running}</strong> that wait, of{' '}
+              <strong>{preview.data.agents.length}</strong>{' '}
+              {preview.data.agents.length === 1 ? 'agent' : 'agents'}; and bars new ones in this scope.
+            </p>
+            {preview.data.executions.length > 0 && (
+              <ul className={css['list']} data-boxed>
+                {preview.data.executions.slice(0, 20).map((one) => (
+                  <li key={one.executionId}>
+                    <div className={css['spread']}>
+                      <Link to="/decisions/$id" params={{ id: one.executionId }} data-row>
+                        <Untrusted>{one.action}</Untrusted>
+                      </Link>
+                      <span className={css['small']}>{one.state.replace('_', ' ')}</span>
+                    </div>
+                    <span className={css['small']}>
+                      <Untrusted>{one.chain.at(-1)?.name ?? one.chain.at(-1)?.id ?? ''}</Untrusted>
+                    </span>
+                  </li>
+                ))}
+                {preview.data.executions.length > 20 && (
+                  <li className={css['small']}>and {preview.data.executions.length - 20} more</li>
+                )}
+              </ul>
+            )}
+            <div className={css['form']}>
+              <label>
+                <span>Type {name} to confirm</span>
+                <input
+                  className={css['code']}
+                  value={typed}
+                  autoComplete="off"
+                  spellCheck={false}
+                  onChange={({ target }) => setTyped(target.value)}
+                />
+              </label>
+            </div>
           </div>
         )}
-      </form>
-      {preview.error !== null && <Note tone="deny">{preview.error.message}</Note>}
-      {preview.data !== undefined && id !== '' && (
-        <div className={css['stack']}>
-          <p role="status">
-            Stops <strong>{running}</strong> running {running === 1 ? 'execution' : 'executions'}, ends{' '}
-            <strong>{preview.data.executions.length - running}</strong> that wait, of{' '}
-            <strong>{preview.data.agents.length}</strong>{' '}
-            {preview.data.agents.length === 1 ? 'agent' : 'agents'}; and bars new ones in this scope.
-          </p>
-          {preview.data.executions.length > 0 && (
-            <ul className={css['list']}>
-              {preview.data.executions.slice(0, 20).map((one) => (
-                <li key={one.executionId}>
-                  <div className={css['spread']}>
-                    <Link to="/decisions/$id" params={{ id: one.executionId }} data-row>
-                      <Untrusted>{one.action}</Untrusted>
-                    </Link>
-                    <span className={css['small']}>{one.state.replace('_', ' ')}</span>
-                  </div>
-                  <span className={css['small']}>
-                    <Untrusted>{one.chain.at(-1)?.name ?? one.chain.at(-1)?.id ?? ''}</Untrusted>
-                  </span>
-                </li>
-              ))}
-              {preview.data.executions.length > 20 && (
-                <li className={css['small']}>and {preview.data.executions.length - 20} more</li>
-              )}
-            </ul>
-          )}
-          <label className={css['form']}>
-            <span className={css['small']}>
-              Type <code>{name}</code> to confirm
-            </span>
-            <input
-              value={typed}
-              autoComplete="off"
-              spellCheck={false}
-              aria-label={`Type ${name} to confirm`}
-              onChange={({ target }) => setTyped(target.value)}
-            />
-          </label>
+        <div className={css['buttons']}>
+          <HoldButton
+            because={because}
+            onHeld={() => contain.mutate()}
+          >{`Contain ${kind === 'everything' ? 'everything' : `this ${kind}`}`}</HoldButton>
         </div>
-      )}
-      <div className={css['buttons']}>
-        <HoldButton
-          because={because}
-          onHeld={() => contain.mutate()}
-        >{`Contain ${kind === 'everything' ? 'everything' : `this ${kind}`}`}</HoldButton>
+        <OperatorResult
+          answer={contain.data}
+          error={contain.error}
+          done="Contained; recorded and in force."
+        />
       </div>
-      <OperatorResult answer={contain.data} error={contain.error} done="Contained; recorded and in force." />
     </Panel>
   );
 }

@@ -15,7 +15,7 @@ import type { LogPlace } from '../../data/proof-state.ts';
 import { executionQuery, publicExecutionQuery, type PublicExecution } from '../../data/queries.ts';
 import { formatPlace } from '../../frame/proof-link.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
-import { Again } from './again.tsx';
+import { AgreementPanel, PoliciesPanel, useJudged, WhatIfPanel } from './again.tsx';
 import { Arguments } from './arguments.tsx';
 import { Chain } from './chain.tsx';
 import { ConsoleNav } from './console-nav.tsx';
@@ -35,6 +35,7 @@ export function DecisionPage() {
 
 function Decision({ id }: { readonly id: string }) {
   const { data: execution, error, isPending, refetch } = useQuery(executionQuery(id));
+  const judged = useJudged(execution);
   if (isPending)
     return (
       <Page title="Decision">
@@ -94,12 +95,14 @@ function Decision({ id }: { readonly id: string }) {
           <Panel title="What: arguments as committed">
             <Arguments of={execution} />
           </Panel>
-          <Again execution={execution} />
+          <PoliciesPanel judged={judged} reasons={execution.reasons} />
+          <WhatIfPanel judged={judged} execution={execution} />
         </div>
         <div className={css['stack']}>
           <Panel title="Who: chain of authority">
             <Chain links={execution.chain} />
           </Panel>
+          <AgreementPanel judged={judged} id={execution.executionId} />
           <Panel title="Where it was enforced">
             <DoorFacts of={execution} />
           </Panel>

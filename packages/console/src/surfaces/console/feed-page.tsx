@@ -104,7 +104,14 @@ function useRecent() {
 function Feed({ filters }: { readonly filters: ExecutionFilters }) {
   const { verdict, state, agent, action, run } = filters;
   const query = useInfiniteQuery(executionsQuery({ verdict, state, agent, action, run }));
-  const live = useMemo(() => query.data?.pages.flatMap(({ items }) => items) ?? [], [query.data]);
+  // The plane lists what changed last first; here a decision keeps its place, by its entry in the log.
+  const live = useMemo(
+    () =>
+      (query.data?.pages.flatMap(({ items }) => items) ?? []).toSorted(
+        (a, b) => b.decision.index - a.decision.index,
+      ),
+    [query.data],
+  );
   const [frozen, setFrozen] = useState<readonly ExecutionView[]>();
   const items = frozen ?? live;
   const waiting =
@@ -291,7 +298,7 @@ function Rows({
     >
       <div role="rowgroup">
         <div className={css['head']} role="row">
-          {['Time (UTC)', 'Verdict', 'Action', 'Agent', 'Policy', 'Took', 'Proof'].map((name) => (
+          {['Time (UTC)', 'Verdict', 'Action', 'State', 'Agent', 'Policy', 'Took', 'Proof'].map((name) => (
             <span key={name} role="columnheader">
               {name}
             </span>
@@ -348,7 +355,9 @@ function FeedRow({
         <Link to="/decisions/$id" params={{ id: item.executionId }} data-row>
           <Untrusted>{item.action}</Untrusted>
         </Link>
-        <span className={css['small']}> {item.state.replace('_', ' ')}</span>
+      </span>
+      <span role="cell" className={css['small']}>
+        {stateText(item)}
       </span>
       <span role="cell">
         <Untrusted>{agent?.name ?? agent?.id ?? 'nobody'}</Untrusted>
@@ -366,6 +375,10 @@ function FeedRow({
     </div>
   );
 }
+
+/** What the verdict does not say already. */
+const stateText = ({ state }: ExecutionView): string =>
+  state === 'refused' || state === 'held' || state === 'denied' ? '' : state.replace('_', ' ');
 
 /** From start to outcome, both as the log has them. */
 const tookText = ({ start, outcome }: ExecutionView): string =>

@@ -156,7 +156,7 @@ function One({ digest }: { readonly digest: string }) {
         </>
       }
     >
-      <nav className={css['nav']} aria-label="Parts of the bundle">
+      <nav className={css['tabs']} aria-label="Parts of the bundle">
         <ul>
           {TABS.map(([id, name]) => (
             <li key={id}>

@@ -12,6 +12,15 @@ import { publicFeedQuery, statusQuery } from '../../data/queries.ts';
 import { formatPlace } from '../../frame/proof-link.ts';
 import css from './console.module.css';
 
+/** The same word on every row, told apart for those who hear it. */
+function Hidden({ of }: { readonly of: string }) {
+  return (
+    <>
+      open<span className="sr"> execution {of}</span>
+    </>
+  );
+}
+
 export function PublicFeed() {
   const { data: status } = useQuery(statusQuery);
   const feed = useQuery(publicFeedQuery(status?.size ?? 0));
@@ -61,13 +70,8 @@ export function PublicFeed() {
                     <td>
                       {entry.executionId !== undefined && (
                         <>
-                          <Link
-                            to="/decisions/$id"
-                            params={{ id: entry.executionId }}
-                            data-row
-                            aria-label={`Execution ${entry.executionId}`}
-                          >
-                            open
+                          <Link to="/decisions/$id" params={{ id: entry.executionId }} data-row>
+                            <Hidden of={entry.executionId} />
                           </Link>{' '}
                           <Hash value={entry.executionId} />
                         </>
