@@ -9,12 +9,14 @@ const HERE = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** What the pages are made of: their own sources, and the packages that are bundled into them. */
 const SOURCES = [
   'src',
+  'offline',
   'public',
   'index.html',
   'vite.config.ts',
   'package.json',
   '../evidence/src',
   '../policy/src',
+  '../../vectors/evidence',
 ];
 
 /** Returns the newest change below a path, milliseconds. */
@@ -41,9 +43,17 @@ if (process.argv.includes('--force') || isStale()) {
     cwd: HERE,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  if (status === 0) {
+  // The offline viewer is made from the same sources and lies beside the pages.
+  const offline =
+    status === 0
+      ? spawnSync(process.execPath, [join(HERE, 'offline', 'build.mjs'), join(made, 'licet-proof.html')], {
+          cwd: HERE,
+          stdio: ['ignore', 'inherit', 'inherit'],
+        }).status
+      : status;
+  if (offline === 0) {
     rmSync(join(HERE, 'dist'), { recursive: true, force: true });
     renameSync(made, join(HERE, 'dist'));
   }
-  process.exitCode = status ?? 1;
+  process.exitCode = offline ?? 1;
 }
