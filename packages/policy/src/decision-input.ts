@@ -128,6 +128,9 @@ export function exactInputs(
   const meters = meterValues(loaded.limits, input.meters);
   if (facts === undefined || meters === undefined || !Number.isSafeInteger(input.depth))
     return { deny: 'policy_error', detail: 'a fact or meter is not of its declared type' };
+  const texts = contextTexts(input);
+  if (!texts.every((text) => typeof text === 'string' && text.isWellFormed()))
+    return { deny: 'policy_error', detail: 'a part of the context is not text' };
   const now = new Date(input.nowMs);
   if (!Number.isSafeInteger(input.nowMs) || Number.isNaN(now.getTime()))
     return { deny: 'policy_error', detail: 'the time is not milliseconds since the epoch' };
@@ -155,6 +158,18 @@ export function exactInputs(
     entities: resourceEntities(built.resources),
     cites: citesOf(input.facts),
   };
+}
+
+/**
+ * Every text of the context that comes from outside the arguments. Cedar is shown, and so checks, only those that a
+ * policy reads; what it is not shown must be what the schema says as well.
+ */
+function contextTexts({ approvals, attestation, labels, door, chain }: DecisionInput): readonly unknown[] {
+  const { grade, custody, confine, assurance, bound } = door;
+  const actor = chain.at(-1)!;
+  const names = [actor.uid.id, ...actor.groups.map(({ id }) => id)];
+  const words = [attestation.status, ...attestation.kinds, grade, custody, confine, assurance, ...bound];
+  return [...approvals, ...labels, ...names, ...words];
 }
 
 /** Returns the Cedar request of one link and resource. Link and resource are indices into the inputs. */

@@ -44,7 +44,7 @@ export interface Engine {
 }
 
 const POLICY_SLOTS = 512;
-const SCHEMA_SLOTS = 256;
+const SCHEMA_SLOTS = 512;
 
 /**
  * Slots belong to the WebAssembly instance, which several engines of one thread may share, also through different

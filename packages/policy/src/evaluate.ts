@@ -15,6 +15,7 @@ import type { DenyCode } from './deny-codes.ts';
 import type { Engine } from './engine.ts';
 import { holdsOf, type Hold } from './holds.ts';
 import type { LoadedBundle } from './load.ts';
+import { narrowed } from './narrow.ts';
 import { shadowOf, type ShadowResult } from './shadow.ts';
 import { sliceOf, type PolicySet } from './slices.ts';
 import {
@@ -85,17 +86,24 @@ export function evaluate(
       perPair: [],
     };
   }
-  return evaluateExact(engine, loaded, inputs, mandates);
+  return evaluateSubject({ engine, loaded, inputs, mandates, narrow: true });
 }
 
-/** Returns the evaluation of recorded inputs: what `evaluate` and every later re-decision have in common. */
+/**
+ * Returns the evaluation of recorded inputs. Cedar is asked with the whole context and schema, so that every
+ * re-decision is also a check that the narrower question of the first time was the same one.
+ */
 export function evaluateExact(
   engine: Engine,
   loaded: LoadedBundle,
   inputs: ExactInputs,
   mandates: readonly MandateOnChain[] = [],
 ): Evaluation {
-  const subject: Subject = { engine, loaded, inputs, mandates };
+  return evaluateSubject({ engine, loaded, inputs, mandates, narrow: false });
+}
+
+function evaluateSubject(subject: Subject): Evaluation {
+  const { loaded, inputs } = subject;
   const outcome = verdictOf(subject, loaded.enforced);
   return {
     ...outcome,
@@ -118,6 +126,8 @@ interface Subject {
   readonly loaded: LoadedBundle;
   readonly inputs: ExactInputs;
   readonly mandates: readonly MandateOnChain[];
+  /** Whether Cedar is handed only the parts of the context that the policies asked can read. */
+  readonly narrow: boolean;
 }
 
 function verdictOf(subject: Subject, set: PolicySet): Verdict {
@@ -171,15 +181,21 @@ function decideAll(subject: Subject, set: PolicySet, inputs: ExactInputs): Verdi
   return { verdict: 'allow', reasons: [...new Set(reasons)].sort(), terms, perPair: pairs };
 }
 
-function askAll({ engine, loaded }: Subject, set: PolicySet, inputs: ExactInputs, from = 0): PairVerdict[] {
+function askAll(
+  { engine, loaded, narrow }: Subject,
+  set: PolicySet,
+  inputs: ExactInputs,
+  from = 0,
+): PairVerdict[] {
   const plan = loaded.actions.get(inputs.action)!;
-  const schema = loaded.actionSchemas.get(plan.name)!;
+  const whole = loaded.actionSchemas.get(plan.name)!;
   const pairs: PairVerdict[] = [];
   for (let link = from; link < inputs.links.length; link++) {
     for (let resource = 0; resource < inputs.resources.length; resource++) {
       const request = requestAt(inputs, link, resource);
       const slice = sliceOf(set, plan, request.principal.type, request.resource.type);
-      const { decision, reasons, errors } = engine.authorize(schema, slice, request);
+      const asked = narrow ? narrowed(loaded, plan, slice, request) : { schema: whole, request };
+      const { decision, reasons, errors } = engine.authorize(asked.schema, slice, asked.request);
       pairs.push({ link, resource, verdict: decision, reasons, errors });
     }
   }

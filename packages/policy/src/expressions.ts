@@ -14,6 +14,8 @@ export interface Reads {
   readonly like: readonly string[];
   /** True when `context` stands anywhere without a field after it. */
   readonly bareContext: boolean;
+  /** Fields of the context that it names; `all` when it cannot be said which. */
+  readonly context: ReadonlySet<string> | 'all';
   /** The group when the policy has exactly the hold clause and no other look at `context.approvals`. */
   readonly holdGroup?: string;
   /** How often `context.approvals` is looked at outside a hold clause, or in a second one. */
@@ -24,6 +26,8 @@ export interface Reads {
 export function readsOf(policy: CedarPolicyJson): Reads {
   const parts = new Set<string>();
   const like = new Set<string>();
+  const fields = new Set<string>();
+  let seen = 0;
   let bareContext = false;
   let stray = 0;
   let holdGroup: string | undefined;
@@ -34,6 +38,8 @@ export function readsOf(policy: CedarPolicyJson): Reads {
     const chain = fieldChain(node);
     if (chain !== undefined && chain.variable === 'context') {
       const [first, second] = chain.fields;
+      seen++;
+      if (first !== undefined) fields.add(first);
       if (first === undefined) bareContext = true;
       else if (first === 'approvals') stray++;
       else if (first === 'input') parts.add(second === undefined ? 'input' : `input.${second}`);
@@ -50,17 +56,32 @@ export function readsOf(policy: CedarPolicyJson): Reads {
 
   for (const { kind, body } of policy.conditions) {
     const group = kind === 'unless' ? holdClause(body) : undefined;
-    if (group === undefined) visit(body as unknown as Node);
-    else if (holdGroup === undefined) holdGroup = group;
+    if (group === undefined) {
+      visit(body as unknown as Node);
+      continue;
+    }
+    seen++;
+    fields.add('approvals');
+    if (holdGroup === undefined) holdGroup = group;
     else stray++;
   }
   return {
     parts: [...parts].sort(),
     like: [...like].sort(),
     bareContext,
+    // Counted a second way, over every node whatever its kind: a form that the walk above does not know must not
+    // hide what is read.
+    context: bareContext || seen !== contextsIn(policy.conditions) ? 'all' : fields,
     strayApprovals: stray,
     ...(holdGroup === undefined ? {} : { holdGroup }),
   };
+}
+
+/** Returns how often the variable `context` stands in a value. */
+function contextsIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if ((value as Node)['Var'] === 'context') return 1;
+  return Object.values(value).reduce<number>((sum, inner) => sum + contextsIn(inner), 0);
 }
 
 /** Returns X of exactly `context.approvals.contains("X")`, else undefined. */

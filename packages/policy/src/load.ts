@@ -34,6 +34,8 @@ export interface LoadedBundle {
   readonly actions: ReadonlyMap<string, ActionPlan>;
   /** What the engine is given for each action: the part of the schema that it needs. */
   readonly actionSchemas: ReadonlyMap<string, EngineSchema>;
+  /** The same with fewer context fields, made as they are asked for. */
+  readonly narrowSchemas: Map<string, EngineSchema>;
   /** Policies in force. */
   readonly enforced: PolicySet;
   /** The same with the `@mode("shadow")` ones in force too; undefined when there are none. */
@@ -113,6 +115,7 @@ export function loadBundle(
         { digest: `${schemaDigest}/${plan.name}`, json: schemaOfAction(schema, plan) },
       ]),
     ),
+    narrowSchemas: new Map(),
     enforced: policySet(enforced),
     ...(enforced.length === policies.length ? {} : { observed: policySet(policies) }),
     limits,

@@ -82,6 +82,24 @@ export function schemaOfAction(schema: CedarSchemaJson, plan: ActionPlan): Cedar
   return { '': { entityTypes, actions: Object.fromEntries(needed) } };
 }
 
+/**
+ * Returns an action's schema with only these fields in its context.
+ * @throws TypeError when the schema is not one of {@link schemaOfAction}
+ */
+export function withContext(
+  schema: CedarSchemaJson,
+  plan: ActionPlan,
+  keeps: (field: string) => boolean,
+): CedarSchemaJson {
+  const whole = schema['']!;
+  const action = whole.actions[plan.name]!;
+  const context = action.appliesTo?.context;
+  if (context === undefined || !('attributes' in context)) throw new TypeError(`${plan.name} has no context`);
+  const attributes = Object.fromEntries(Object.entries(context.attributes).filter(([name]) => keeps(name)));
+  const applies = { ...action.appliesTo!, context: { ...context, attributes } };
+  return { '': { ...whole, actions: { ...whole.actions, [plan.name]: { ...action, appliesTo: applies } } } };
+}
+
 /** All of the context but `input`, which each action has its own of. */
 function sharedContext(
   limits: Readonly<Record<string, LimitSpec>>,

@@ -13,6 +13,8 @@ import { typesAbove } from './schema-mapping.ts';
 export interface Slice {
   readonly key: string;
   readonly policies: readonly Policy[];
+  /** Fields of the context that one of them names; `all` when it cannot be said which. */
+  readonly context: ReadonlySet<string> | 'all';
 }
 
 /** A set of policies with its slices, made as they are asked for. */
@@ -51,7 +53,17 @@ export function wholeSlice(set: PolicySet): Slice {
 
 function sliceFrom(policies: readonly Policy[]): Slice {
   const content = policies.map(({ id, text }) => [id, text]);
-  return { key: base64url(sha256(utf8(domainTag('slice')), canonicalBytes(content))), policies };
+  const key = base64url(sha256(utf8(domainTag('slice')), canonicalBytes(content)));
+  return { key, policies, context: contextOf(policies) };
+}
+
+function contextOf(policies: readonly Policy[]): Slice['context'] {
+  const fields = new Set<string>();
+  for (const { reads } of policies) {
+    if (reads.context === 'all') return 'all';
+    for (const field of reads.context) fields.add(field);
+  }
+  return fields;
 }
 
 function mayMatch(

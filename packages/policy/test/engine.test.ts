@@ -23,7 +23,7 @@ describe('the engine', () => {
     for (const index of [0, 1_099, 1, 600, 0])
       expect(engine.authorize(schema, slice(index), request).decision).toBe(index === 0 ? 'allow' : 'deny');
     // A text that Cedar refuses leaves no slot pointing at somebody else's policies.
-    const bad = { key: 'bad', policies: [{ ...permit!, text: 'permit(' }] };
+    const bad = { key: 'bad', policies: [{ ...permit!, text: 'permit(' }], context: 'all' } as const;
     for (let i = 0; i < 3; i++) expect(() => engine.authorize(schema, bad, request)).toThrow(/ERR_ENGINE/);
     expect(decide(open).verdict).toBe('allow');
   });

@@ -90,7 +90,7 @@ describe('rule 12: entities are closed', () => {
       ...entity,
       parents: entity.uid.type === 'Agent' ? [] : entity.parents,
     }));
-    const slice = { key: 'trap', policies: loaded.enforced.all };
+    const slice = { key: 'trap', policies: loaded.enforced.all, context: 'all' } as const;
     const schema = { digest: loaded.schemaDigest, json: loaded.schema };
     expect(engine.authorize(schema, slice, { ...request, entities: without }).decision).toBe('allow');
   });
@@ -109,6 +109,37 @@ describe('rule 12: entities are closed', () => {
       });
     for (const empty of [{ links: [] }, { resources: [] }])
       expect(evaluateExact(engine, loaded, { ...inputs, ...empty }).verdict).toBe('deny');
+  });
+});
+
+describe('rule 11: what Cedar is not shown', () => {
+  it.each([
+    ['a label that is a number', { labels: [7 as never] }],
+    ['a door without a grade', { door: { ...TEST_DOOR, grade: undefined as never } }],
+    ['half a surrogate pair', { approvals: ['\ud800'] }],
+    ['an attestation of no status', { attestation: { status: null as never, kinds: [] } }],
+  ])('is still held to its type: %s denies though no policy reads it', (_, more) => {
+    const loaded = load(PERMIT_ALL);
+    expect(decide(loaded).verdict).toBe('allow');
+    expect(decide(loaded, more)).toMatchObject({ verdict: 'deny', code: 'policy_error' });
+  });
+
+  it('is only what no policy names; arguments are always shown', () => {
+    const reads = (condition: string) => {
+      const loaded = load([PERMIT_ALL, forbid('f', '', condition)]);
+      return loaded.enforced.byId.get('f')!.reads.context;
+    };
+    expect(reads('')).toEqual(new Set());
+    expect(reads('when { context.depth > 1 && context has meters }')).toEqual(new Set(['depth', 'meters']));
+    expect(reads('when { [context.labels].contains(context.actor.groups) }')).toEqual(
+      new Set(['labels', 'actor']),
+    );
+    const loaded = load([PERMIT_ALL, forbid('deep', '', 'when { context.depth > 3 }')]);
+    expect(decide(loaded, { depth: 4 }).verdict).toBe('deny');
+    expect(decide(loaded, { depth: 3 }).verdict).toBe('allow');
+    const contexts = [...loaded.narrowSchemas.values()].map(({ json }) => JSON.stringify(json));
+    expect(contexts.every((text) => text.includes('"depth"') && text.includes('"input"'))).toBe(true);
+    expect(contexts.some((text) => text.includes('"attestation"'))).toBe(false);
   });
 });
 

@@ -1,10 +1,11 @@
 /**
- * Goal: rule 12. A slice decides as the full set does, reasons and errors included. Method: random policy sets
+ * Goal: rule 12. A slice decides as the full set does, reasons and errors included, and so does the narrower question. Method: random policy sets
  * over many scopes, some of which err at run time, against random requests; LICET_DIFFERENTIAL sets how many.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { requestsOf } from '../src/index.ts';
+import { narrowed } from '../src/narrow.ts';
 import { sliceOf, wholeSlice } from '../src/slices.ts';
 import { aDecision, engine, load, MOVE, WRITE } from './support.ts';
 
@@ -48,6 +49,9 @@ const conditions = [
   'unless { context.labels.contains("x") }',
   'when { resource in Folder::"/w" || context.link == 1 }',
   'when { principal.roles.contains("r") }',
+  'when { context.actor.groups.contains("g2") && context.now.hour >= 0 }',
+  'unless { context has meters && context.attestation has status && context.attestation.status == "none" }',
+  'when { if context.depth > 1 then context.labels.containsAny(["x"]) else context.labels.isEmpty() }',
   'when { context.door.bound.contains("resource") && context.depth + 9223372036854775806 > 1 }',
 ];
 
@@ -87,11 +91,12 @@ const bundleActions = {
   },
 } as const;
 
-it(`rule 12: sliced equals full, reasons and errors included (${REQUESTS} requests)`, () => {
+it(`rule 12: sliced and narrowed equals full, reasons and errors included (${REQUESTS} requests)`, () => {
   let done = 0;
   let erring = 0;
   let allowed = 0;
   let smaller = 0;
+  let narrower = 0;
   fc.assert(
     fc.property(
       fc.array(policy, { minLength: 3, maxLength: 20 }),
@@ -133,6 +138,9 @@ it(`rule 12: sliced equals full, reasons and errors included (${REQUESTS} reques
             );
             const sliced = engine.authorize(loaded.actionSchemas.get(action)!, slice, one);
             expect(sliced).toEqual(engine.authorize(schema, whole, one));
+            const asked = narrowed(loaded, loaded.actions.get(action)!, slice, one);
+            expect(engine.authorize(asked.schema, slice, asked.request)).toEqual(sliced);
+            if (Object.keys(asked.request.context).length < Object.keys(one.context).length) narrower++;
             done++;
             if (sliced.errors.length > 0) erring++;
             if (sliced.decision === 'allow') allowed++;
@@ -145,7 +153,7 @@ it(`rule 12: sliced equals full, reasons and errors included (${REQUESTS} reques
   );
   expect(done).toBeGreaterThanOrEqual(REQUESTS);
   // The comparison would prove nothing if all requests were alike.
-  for (const count of [erring, allowed, smaller]) expect(count).toBeGreaterThan(REQUESTS / 100);
+  for (const count of [erring, allowed, smaller, narrower]) expect(count).toBeGreaterThan(REQUESTS / 100);
 }, 600_000);
 
 const known = new Map<string, boolean>();
