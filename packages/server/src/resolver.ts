@@ -1,8 +1,9 @@
 /**
- * The effect's host side of RULE 13: what a path really is. Lexical form is `policy`'s; here each component is looked
- * at. Every door on this host repeats it just before start, because a link can be made in between.
+ * The effect's host side of RULE 13: what a path really is. Lexical form is `policy`'s; here the host is asked
+ * for the real name. Every door on this host repeats it just before start, because a link can be made in between.
  */
 import { lstat, realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Resolver } from '@licet/control-plane';
 import type { Resource } from '@licet/policy';
 
@@ -16,29 +17,41 @@ const PATH_TYPES: ReadonlySet<string> = new Set(['Folder', 'File', 'Program']);
  */
 export async function pathObjection(path: string): Promise<string | undefined> {
   if (!path.startsWith('/') || path.includes('\0')) return 'not an absolute path';
-  const parts = path.split('/').slice(1);
-  let current = '';
-  let last = '/';
-  for (const [at, part] of parts.entries()) {
-    if (part === '' && parts.length === 1) break;
-    current += `/${part}`;
-    let found: Awaited<ReturnType<typeof lstat>>;
-    try {
-      found = await lstat(current);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return 'a component cannot be looked at';
-      break;
-    }
-    // RULE 13: a symlink in any component, the last one included, makes it another path.
-    if (found.isSymbolicLink()) return 'a component is a symlink';
-    if (at < parts.length - 1 && !found.isDirectory()) return 'a component is no folder';
-    last = current;
+  // The end of the name can be missing; so that nothing climbs or hides in what is missing, no part may.
+  if (path !== '/' && path.slice(1).split('/').some(isNoName)) return 'a component is no name';
+  // Off this thread, whatever it costs: a mount that hangs must not keep a halt from being written.
+  for (let last = path; ; last = dirname(last)) {
+    const found = await look(last);
+    if (found === 'unreadable') return 'a component cannot be looked at';
+    // RULE 13: a symlink in any component, the last one included, makes it another path; one to nowhere too.
+    if (found === 'link') return 'a component is a symlink';
+    // One question for all components: what exists must be itself, in each of them, and in its letters.
+    const real = await realNameOf(found === 'missing' ? dirname(last) : last);
+    if (real === 'unreadable') return 'the path cannot be resolved';
+    if (real !== 'missing') return real.is ? undefined : 'the real path is another';
+    // The folder is missing as well, or a link to nowhere: it is looked at next.
+    if (last === '/') return 'the path cannot be resolved';
   }
+}
+
+const isNoName = (part: string): boolean => part === '' || part === '.' || part === '..';
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** A file under a file is `ENOTDIR`: unreadable, not missing. */
+async function look(path: string): Promise<'there' | 'link' | 'missing' | 'unreadable'> {
   try {
-    // What exists must be itself: catches links that were made while we looked, and names that fold case.
-    return (await realpath(last)) === last ? undefined : 'the real path is another';
-  } catch {
-    return 'the path cannot be resolved';
+    return (await lstat(path)).isSymbolicLink() ? 'link' : 'there';
+  } catch (error) {
+    return isMissing(error) ? 'missing' : 'unreadable';
+  }
+}
+
+async function realNameOf(path: string): Promise<{ readonly is: boolean } | 'missing' | 'unreadable'> {
+  try {
+    return { is: (await realpath(path)) === path };
+  } catch (error) {
+    return isMissing(error) ? 'missing' : 'unreadable';
   }
 }
 
