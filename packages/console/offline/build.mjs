@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
+// Set before anything is loaded: the bytes must not depend on who builds.
+process.env['NODE_ENV'] = 'production';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CONSOLE = join(HERE, '..');
 const [vite, { default: react }] = await Promise.all([import('vite'), import('@vitejs/plugin-react')]);

@@ -22,7 +22,6 @@ export function Ladder({ report, selected, onSelect, broken }: LadderProps) {
             data-row
             className={css['rung']}
             aria-current={name === selected ? 'step' : undefined}
-            aria-label={`${at + 1}. ${RUNGS[name].title}: ${status === 'asserted' ? 'operator’s word' : status}${broken?.has(name) === true ? ', broken by the flip' : ''}`}
             data-broken={broken?.has(name) || undefined}
             title={why}
             onClick={() => onSelect(name)}
@@ -30,8 +29,9 @@ export function Ladder({ report, selected, onSelect, broken }: LadderProps) {
             <span className={css['number']} aria-hidden="true">
               {at + 1}
             </span>
-            <span className={css['title']}>{RUNGS[name].title}</span>
+            <span className={css['title']}>{RUNGS[name].title}<span className="sr">: </span></span>
             <StatusMark status={status} quiet={status === 'pass'} />
+            {broken?.has(name) === true && <span className="sr">, broken by the flip</span>}
           </button>
         </li>
       ))}
