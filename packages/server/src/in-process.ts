@@ -4,14 +4,12 @@
  */
 import { base64url, type Json } from '@licet/evidence';
 import {
-  clientOver,
   PlaneError,
   ROUTES,
   type AnswerOf,
   type Call,
   type CallInput,
   type FeedEvent,
-  type PlaneClient,
   type Route,
   type RouteName,
 } from '@licet/api';
@@ -73,13 +71,6 @@ export function localCalls({ parts, service, principals, jkt, deadlineMs }: Loca
     },
   };
 }
-
-/** Returns the client over such calls. */
-export const localClient = (
-  local: Local,
-  audience: string | undefined,
-  close: () => Promise<void>,
-): PlaneClient => clientOver({ ...local, close, ...(audience === undefined ? {} : { audience }) });
 
 function beforeAbort<T>(
   answer: Promise<T>,

@@ -7,7 +7,7 @@ import { ORIGIN_PREFIX } from '@licet/evidence';
 export type Era = 'legacy' | 'modern';
 
 /** Key of the machine-readable part of an answer, in its `_meta`. */
-export const DECISION_META = `${ORIGIN_PREFIX}decision`;
+const DECISION_META = `${ORIGIN_PREFIX}decision`;
 /** Where a modern request says its revision. */
 export const VERSION_META = 'io.modelcontextprotocol/protocolVersion';
 
