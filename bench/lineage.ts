@@ -118,21 +118,22 @@ async function measure(on: Stage): Promise<LineageBench> {
   };
 }
 
-/** Waits for painted lanes: the canvas holds a colour that is not its ground. Times count from the navigation. */
+/** Waits for painted lanes, and looks at the pixels afterwards. Times count from the navigation. */
 function painted(page: Page): Promise<{ answer: number; paint: number; bytes: number }> {
   return page.evaluate(async () => {
-    const hasInk = (): boolean => {
-      const canvas = document.querySelector('canvas');
-      if (canvas === null || canvas.width === 0) return false;
-      const { data } = canvas.getContext('2d')!.getImageData(0, 30, canvas.width, Math.min(200, canvas.height - 30));
-      const seen = new Set<number>();
-      for (let at = 0; at < data.length; at += 4) seen.add((data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!);
-      return seen.size > 3;
-    };
-    while (!hasInk()) await new Promise(requestAnimationFrame);
+    const canvas = (): HTMLCanvasElement | null => document.querySelector('canvas[data-painted]');
+    while (canvas() === null) await new Promise(requestAnimationFrame);
     await new Promise(requestAnimationFrame);
     const paint = performance.now();
-    const call = performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/lineage')) as PerformanceResourceTiming;
+    const copy = new OffscreenCanvas(canvas()!.width, canvas()!.height).getContext('2d', { willReadFrequently: true })!;
+    copy.drawImage(canvas()!, 0, 0);
+    const { data } = copy.getImageData(0, 30, copy.canvas.width, Math.min(200, copy.canvas.height - 30));
+    const seen = new Set<number>();
+    for (let at = 0; at < data.length; at += 4) seen.add((data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!);
+    if (seen.size < 4) throw new Error('the canvas says that it is painted, and holds no marks');
+    const call = performance
+      .getEntriesByType('resource')
+      .find(({ name }) => name.endsWith('/lineage')) as PerformanceResourceTiming;
     return { answer: call.responseEnd, paint, bytes: call.decodedBodySize };
   });
 }

@@ -6,7 +6,7 @@ import { see, until } from './claim.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Twenty processes that want to live: some in sessions of their own, some deaf to SIGTERM, some orphaned. */
-const BUSY_TREE = `#!/bin/sh
+export const BUSY_TREE = `#!/bin/sh
 # Keeps a tree of processes busy. Each appends to its own file while it lives.
 beat() { while :; do echo "$1" >> "$2/beat-$1"; sleep 0.2; done; }
 dir="$1"

@@ -68,7 +68,7 @@ export function Authority({
             known.groups.length > 0 ? `groups ${known.groups.join(', ')}` : 'no group',
             known.root === undefined
               ? undefined
-              : `${known.root.perDay.toLocaleString('en')} roots a day, ${known.root.concurrent} at once`,
+              : `${known.root.perDay.toLocaleString('en')} a day`,
             known.revoked ? 'revoked since' : undefined,
           ]
             .filter(Boolean)
@@ -99,8 +99,8 @@ export function Authority({
   return (
     <ol className={css['band']} aria-label="Authority, narrowing from the first link to the permit">
       {steps.map((step, at) => {
-        const inset = (at / Math.max(1, steps.length)) * 34;
-        const next = at === steps.length - 1 ? inset : ((at + 1) / steps.length) * 34;
+        const inset = (at / Math.max(1, steps.length)) * 24;
+        const next = at === steps.length - 1 ? inset : ((at + 1) / steps.length) * 24;
         return (
           <li key={step.id}>
             <svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true">

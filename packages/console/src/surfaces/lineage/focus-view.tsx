@@ -1,5 +1,5 @@
 /** The focus graph: what caused one execution and what it caused, at most 300 boxes; the rest is folded and counted. */
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { Button } from '../../components/button.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { FOCUS_MAX, focusGraph, type FocusBox } from './focus-layout.ts';
@@ -21,6 +21,10 @@ interface Props {
 export function FocusView({ tree, selected, lifted, nameOf, onSelect }: Props) {
   const [steps, setSteps] = useState(1);
   const graph = useMemo(() => focusGraph(tree, selected, { steps, lifted }), [tree, selected, steps, lifted]);
+  const area = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    area.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'center', inline: 'center' });
+  }, [graph]);
   const x = ({ column }: FocusBox): number => 12 + column * ACROSS;
   const y = ({ row }: FocusBox): number => 12 + row * DOWN;
   const [width, height] = [24 + (graph.columns - 1) * ACROSS + WIDE, 24 + (graph.rows - 1) * DOWN + TALL];
@@ -46,7 +50,7 @@ export function FocusView({ tree, selected, lifted, nameOf, onSelect }: Props) {
         </Button>
       </p>
       <div className={css['focusBox']} tabIndex={0} role="region" aria-label="Focus graph">
-        <div className={css['focusArea']} style={{ width, height }}>
+        <div ref={area} className={css['focusArea']} style={{ width, height }}>
           <svg width={width} height={height} aria-hidden="true">
             {graph.lines.map(({ from, to, kind }, at) => {
               const [a, b] = [graph.boxes[from]!, graph.boxes[to]!];

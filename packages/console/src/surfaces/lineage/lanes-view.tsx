@@ -88,6 +88,7 @@ export function LanesView(props: Props) {
       },
       palette.current,
     );
+    element.dataset['painted'] = String(marks.current.reduce((sum, lane) => sum + lane.length, 0));
   });
   const draw = (): void => {
     if (frame.current === 0) frame.current = requestAnimationFrame(() => paint());

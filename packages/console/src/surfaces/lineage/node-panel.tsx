@@ -70,7 +70,11 @@ export function NodePanel({ tree, item, group, nameOf, onSelect, onFocus }: Prop
         </div>
         {node.gaps.map((gap) => (
           <Note key={gap}>
-            <span className={css['gapNote']}>Gap: {GAP_WORDS[gap] ?? gap}.</span>
+            {PENDING.has(gap) ? (
+              <span className="muted">Not ended: {GAP_WORDS[gap]}.</span>
+            ) : (
+              <span className={css['gapNote']}>Gap: {GAP_WORDS[gap] ?? gap}.</span>
+            )}
           </Note>
         ))}
         {group.length > 1 && (
@@ -155,6 +159,9 @@ export function NodePanel({ tree, item, group, nameOf, onSelect, onFocus }: Prop
     </Panel>
   );
 }
+
+/** Missing only because it has not happened yet. */
+const PENDING: ReadonlySet<string> = new Set(['permit without a start or an end', 'start without an outcome']);
 
 /** What is missing, as a sentence. */
 const GAP_WORDS: Readonly<Record<string, string>> = {
