@@ -52,7 +52,6 @@ export interface EvidenceParts {
 
 /** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
 export interface Plane {
-  /** Opens: appends `boot` (and `genesis` on a new log), loads the bundle, proves a known denial (DESIGN §6). */
   readonly origin: string;
   readonly tenant: string;
   readonly audience: string;

@@ -4,7 +4,7 @@ import { parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence'
 import type { EvidenceParts } from './face.ts';
 import type { ExecutionRow } from './core/rows.ts';
 import type { Store } from './ports.ts';
-import type { RecordBody } from './prepare.ts';
+import { recordOf } from './records.ts';
 
 /** Containment and policy entries are followed back at most this far. */
 const MAX_HEADS = 4_096;
@@ -130,10 +130,11 @@ async function opened(
   executions: readonly ExecutionRow[],
 ): Promise<Readonly<Record<string, Json>>> {
   const records: Record<string, Json> = {};
-  for (const { exec, decision, outcome } of executions) {
-    const record = (await store.records.get(`${exec}/${decision.index}`)) ?? (await store.records.get(exec));
-    if (record === undefined || record === 'erased') continue;
-    const body = record.body as unknown as RecordBody;
+  for (const execution of executions) {
+    const { exec, outcome } = execution;
+    const record = await recordOf(store, execution);
+    if (record === undefined) continue;
+    const { body } = record;
     const result = await resultOf(store, exec, outcome?.index);
     const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {

@@ -1,5 +1,7 @@
 // The face of @licet/control-plane.
-export { authorId, createPlane, type PlaneOptions } from './plane.ts';
+export { createPlane } from './plane.ts';
+export type { PlaneOptions } from './context.ts';
+export { authorId } from './bundle-keeper.ts';
 export { inThreadEvaluator } from './evaluator.ts';
 export { CONTROL_PLANE_ERRORS, ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
 export { OPERATOR_POLICY } from './core/operate.ts';

@@ -1,5 +1,5 @@
 // The ports of the control plane: everything it needs from the world, passed in as one object (DESIGN §3, §4).
-// The core is pure; `plane.ts` is written against these interfaces; the shell makes them.
+// The core is pure; what is beside it is written against these interfaces; the shell makes them.
 import type { Entry, Json } from '@licet/evidence';
 import type { Bundle, DecisionInput, Evaluation, LoadedBundle, Resource } from '@licet/policy';
 import type { Command, Reply } from './core/commands.ts';

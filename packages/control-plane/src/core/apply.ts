@@ -9,7 +9,7 @@ import { containmentOf } from './containment.ts';
 import { decide, refuseCommand } from './decide.ts';
 import { Draft } from './draft.ts';
 import { operate } from './operate.ts';
-import { orderOfSerial } from './project.ts';
+import { orderOfSerial } from './project-plane.ts';
 import { redeem } from './redeem.ts';
 import { renew } from './renew.ts';
 import { cancel, report } from './report.ts';

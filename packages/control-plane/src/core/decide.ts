@@ -6,7 +6,7 @@ import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts'
 import { consequence } from './consequence.ts';
 import type { Appended, Draft, Fields } from './draft.ts';
 import { containmentOf } from './containment.ts';
-import { unspentPermits } from './project.ts';
+import { unspentPermits } from './project-run.ts';
 import { exhausted } from './meters.ts';
 import type { ExecutionRow } from './rows.ts';
 import { objection, rootObjection, type Objection } from './standing.ts';

@@ -28,6 +28,13 @@ export interface Put<K extends RowKind = RowKind> {
   readonly value: RowValues[K];
 }
 
+/** Returns the write of one row. */
+export const put = <K extends RowKind>(kind: K, id: string, value: RowValues[K]): Put<K> => ({
+  kind,
+  id,
+  value,
+});
+
 export interface Transition {
   readonly entries: readonly NewEntry[];
   readonly puts: readonly Put[];

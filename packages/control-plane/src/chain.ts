@@ -1,0 +1,70 @@
+// The chain: on whose behalf a request is made, from the person down to the agent that asks. It is made from identity and
+// parent records, never from the request (RULE 17).
+import type { ChainLink } from '@licet/evidence';
+import type { Caller } from './core/commands.ts';
+import type { IdentityRow } from './core/rows.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** A denial that needs no policy: a code of the table. */
+export interface Refused {
+  readonly deny: string;
+  readonly failedLink?: number;
+}
+
+/** The chain of a request, made from records and never from the request (RULE 17). */
+export interface Chain {
+  readonly links: readonly ChainLink[];
+  readonly identities: readonly IdentityRow[];
+  readonly run: string;
+  readonly parent?: { readonly exec: string; readonly start: string };
+  readonly depth: number;
+}
+
+/** Builds the chain of `caller`, below `parentId` when given. `exec` is the run of a root. */
+export async function chainOf(
+  snapshot: Snapshot,
+  caller: Caller,
+  parentId: string | undefined,
+  exec: string,
+): Promise<Chain | Refused> {
+  await snapshot.load([{ kind: 'identity', id: caller.subject }]);
+  const self = snapshot.get('identity', caller.subject);
+  if (self === undefined || self.revoked || (self.kind !== 'agent' && self.kind !== 'user'))
+    return { deny: 'unidentified' };
+  if (parentId === undefined) {
+    if (self.for === undefined) return withLinks([self], { run: exec, depth: 0 });
+    await snapshot.load([{ kind: 'identity', id: self.for }]);
+    const user = snapshot.get('identity', self.for);
+    return user === undefined || user.revoked
+      ? { deny: 'revoked', failedLink: 0 }
+      : withLinks([user, self], { run: exec, depth: 0 });
+  }
+  await snapshot.load([{ kind: 'execution', id: parentId }]);
+  const parent = snapshot.get('execution', parentId);
+  const speaks = parent?.jkt === caller.jkt || parent?.permit?.child?.jkt === caller.jkt;
+  if (parent?.start === undefined || !speaks) return { deny: 'parent' };
+  await snapshot.load(parent.chain.map(({ id }) => ({ kind: 'identity', id })));
+  const above = parent.chain.map(({ id }) => snapshot.get('identity', id));
+  const gone = above.findIndex(
+    (row, at) => row === undefined || row.revoked || row.leaf !== parent.chain[at]!.identity,
+  );
+  if (gone >= 0) return { deny: 'revoked', failedLink: gone };
+  const identities = above as IdentityRow[];
+  const acting = identities.at(-1)?.subject === self.subject ? identities : [...identities, self];
+  if (acting.length > 8) return { deny: 'too_large' };
+  return withLinks(acting, {
+    run: parent.run,
+    parent: { exec: parentId, start: parent.start.leaf },
+    depth: parent.depth + 1,
+  });
+}
+
+const withLinks = (identities: readonly IdentityRow[], rest: Omit<Chain, 'links' | 'identities'>): Chain => ({
+  identities,
+  links: identities.map((row) => ({
+    kind: row.kind === 'user' ? 'user' : 'agent',
+    id: row.subject,
+    identity: row.leaf,
+  })),
+  ...rest,
+});

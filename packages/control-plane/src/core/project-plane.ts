@@ -1,0 +1,108 @@
+// Projection of what the plane says of itself and of its people: genesis, boot, containment, policy, identity.
+import { jwkThumbprint, type EntryOf } from '@licet/evidence';
+import { containmentOf } from './containment.ts';
+import type { IdentityRow, RowReader } from './rows.ts';
+import { SELF } from './rows.ts';
+import { put, type EntryDetail, type Put } from './transition.ts';
+
+/** Row id of the order with this serial. */
+export const orderOfSerial = (serial: number): string => `serial:${serial}`;
+
+/** The plane as its first entry states it; `boot` adds the rest. */
+export const genesis = (entry: EntryOf<'genesis'>, leaf: string): readonly Put[] => [
+  put('plane', SELF, {
+    origin: entry.origin,
+    tenant: entry.tenant,
+    genesis: leaf,
+    custody: entry.custody,
+    public: entry.public,
+    people: entry.people === 1 ? 1 : 2,
+    ...(entry.org === undefined ? {} : { org: entry.org }),
+    incarnation: '',
+    operatorPolicy: '',
+  }),
+];
+
+/** The plane as it is after opening. */
+export function boot(rows: RowReader, entry: EntryOf<'boot'>): readonly Put[] {
+  const plane = rows.get('plane', SELF);
+  if (plane === undefined) return [];
+  const { incarnation, custody, operatorPolicy } = entry;
+  return [put('plane', SELF, { ...plane, incarnation, custody, operatorPolicy })];
+}
+
+/** The containments in force, and the kill order that one came from (RULE 34). */
+export function containment(rows: RowReader, entry: EntryOf<'containment'>, leaf: string): readonly Put[] {
+  const before = containmentOf(rows);
+  const active =
+    entry.op === 'contain'
+      ? [
+          ...before.active,
+          {
+            leaf,
+            scope: entry.scope,
+            atMs: entry.at,
+            cause: entry.cause,
+            ...(entry.order === undefined ? {} : { order: entry.order }),
+          },
+        ]
+      : before.active.filter((one) => one.leaf !== entry.lifts);
+  const puts: Put[] = [put('containment', SELF, { epoch: entry.epoch, head: leaf, active })];
+  const lifted = before.active.find((one) => one.leaf === entry.lifts);
+  const order = entry.order ?? lifted?.order;
+  if (order !== undefined) {
+    const row = { digest: order.digest, leaf: lifted?.leaf ?? leaf, lifted: lifted !== undefined };
+    puts.push(put('order', order.digest, row), put('order', orderOfSerial(order.serial), row));
+  }
+  return puts;
+}
+
+/** The bundles in force and their floors; a published bundle is kept whole. */
+export function policy(
+  rows: RowReader,
+  entry: EntryOf<'policy'>,
+  leaf: string,
+  detail?: EntryDetail,
+): readonly Put[] {
+  const before = rows.get('policy', SELF) ?? { head: null, floors: { team: 1, org: 1 } };
+  const floors = { ...before.floors, [entry.layer]: entry.floor };
+  if (entry.op === 'floor') return [put('policy', SELF, { ...before, head: leaf, floors })];
+  const layer = { digest: entry.digest, version: entry.version, leaf, atMs: entry.at };
+  const puts: Put[] = [put('policy', SELF, { ...before, head: leaf, floors, [entry.layer]: layer })];
+  if (detail?.signed !== undefined) {
+    puts.push(
+      put('bundle', entry.digest, { layer: entry.layer, version: entry.version, signed: detail.signed }),
+    );
+  }
+  return puts;
+}
+
+/** An identity, and the keys by which it is found. */
+export function identity(
+  rows: RowReader,
+  entry: EntryOf<'identity'>,
+  leaf: string,
+  detail?: EntryDetail,
+): readonly Put[] {
+  const before = rows.get('identity', entry.subject);
+  const jkts = entry.keys.map((key) => jwkThumbprint(key));
+  const name = detail?.name ?? before?.name;
+  const row: IdentityRow = {
+    subject: entry.subject,
+    kind: entry.kind,
+    roles: entry.roles,
+    groups: entry.groups,
+    keys: entry.keys,
+    jkts,
+    ...(entry.for === undefined ? {} : { for: entry.for }),
+    ...(entry.root === undefined ? {} : { root: entry.root }),
+    // A revoked identity stays revoked: coming back takes a new one.
+    revoked: entry.op === 'revoke' || before?.revoked === true,
+    leaf,
+    ...(name === undefined ? {} : { name }),
+  };
+  return [
+    put('identity', entry.subject, row),
+    ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
+  ];
+}

@@ -1,0 +1,101 @@
+// Operating: what people do to the plane takes the road of every execution, decided by the built-in operator policy
+// (RULE 34); and people's word on what others ask for.
+import { base64url, idemDigest, instanceDigest, type Json } from '@licet/evidence';
+import { answered, refusedUnrecorded } from './answers.ts';
+import { commit, commitOn, MAX_TRIES } from './commits.ts';
+import type { PlaneContext } from './context.ts';
+import type { Caller, Command, Effect } from './core/commands.ts';
+import type { Answered, Plane } from './face.ts';
+import { policyOf } from './look-up.ts';
+import { checkPublication } from './publication.ts';
+import { recallOperation } from './recall.ts';
+import { commitRecord } from './records.ts';
+import { recognition, requestDigest } from './request-ids.ts';
+import { loggedScope } from './scopes.ts';
+import { Snapshot } from './snapshot.ts';
+import { endSegment } from './ticking.ts';
+import { uuidv7 } from './uuid.ts';
+
+/** A person approves or rejects for a group of a hold (RULE 22). */
+export async function approve(
+  context: PlaneContext,
+  caller: Caller,
+  exec: string,
+  body: Parameters<Plane['approve']>[2],
+): Promise<Answered> {
+  const { hold, group, verdict, method } = body;
+  const expiresMs = body.expiresMs ?? Number.MAX_SAFE_INTEGER;
+  const command: Command = { kind: 'approve', exec, hold, group, verdict, caller, method, expiresMs };
+  return answered(await commit(context, command, { lane: 'safety' }));
+}
+
+/** Does something to the plane, or holds it for a second person (RULE 34). */
+export async function operate(
+  context: PlaneContext,
+  caller: Caller,
+  asked: Effect,
+  options: { readonly idempotencyKey?: string; readonly seen?: number },
+): Promise<Answered> {
+  const { store, random, clock, tenantKey } = context;
+  const effect = asked.op === 'contain' ? { ...asked, scope: loggedScope(tenantKey, asked.scope) } : asked;
+  const key = options.idempotencyKey ?? base64url(random.bytes(16));
+  const exec = uuidv7(clock.nowMs(), random.bytes(10));
+  const args = operatorArguments(effect);
+  const recordKey = random.bytes(32);
+  const question = { args, resources: [] };
+  const { commitments, body } = commitRecord(recordKey, question, { inputs: { effect: args } }, undefined);
+  const command: Command = {
+    kind: 'operate',
+    exec,
+    caller,
+    effect,
+    commitments,
+    request: requestDigest({ op: effect.op, args }),
+    idem: idemDigest(caller.jkt, key),
+    recognition: recognition(tenantKey, {
+      jkt: caller.jkt,
+      run: 'operator',
+      chain: [caller.subject],
+      action: `licet/${effect.op}`,
+      aud: 'licet',
+      args,
+    }),
+    instance: instanceDigest(random.bytes(16)),
+  };
+  const record = { id: exec, key: recordKey, body: body as unknown as Json };
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const snapshot = new Snapshot(store);
+    if (effect.op === 'publish') {
+      const refused = await checkPublication(context, effect, snapshot);
+      if (refused !== undefined) return refused;
+    }
+    const committed = await commitOn(context, command, snapshot, {
+      lane: 'safety',
+      seen: options.seen,
+      record,
+    });
+    if (committed === 'stale') continue;
+    const answer =
+      committed.reply.kind === 'decided'
+        ? await recallOperation(context, committed.reply)
+        : answered(committed);
+    if (answer.reply.kind === 'operated') await follow(context, effect);
+    return answer;
+  }
+  return refusedUnrecorded(exec, 'contended');
+}
+
+/** What follows an action that was carried out. */
+async function follow(context: PlaneContext, effect: Effect): Promise<void> {
+  if (effect.op === 'publish') await context.keeper.ensure(await policyOf(context.store));
+  if (effect.op === 'clock') await endSegment(context);
+}
+
+/** What an operator's action says, as arguments of its execution; a bundle is named by its digest. */
+function operatorArguments(effect: Effect): { readonly [name: string]: Json } {
+  const { op: _, ...rest } = effect as Effect & { readonly signed?: unknown };
+  const { signed: __, ...args } = rest as { readonly signed?: unknown } & Record<string, Json | undefined>;
+  return Object.fromEntries(
+    Object.entries(args).filter((pair): pair is [string, Json] => pair[1] !== undefined),
+  );
+}

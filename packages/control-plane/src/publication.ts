@@ -1,0 +1,112 @@
+// Publication: a bundle that is not in force yet: its problems, what it would have decided, and whether it may be
+// published over the one that is (RULE 20).
+import { canonicalize, type Json } from '@licet/evidence';
+import {
+  bundleDigest,
+  parseBundle,
+  PolicyError,
+  replay as replayDecisions,
+  type RecordedDecision,
+  type SignedBundle,
+} from '@licet/policy';
+import { conflict } from './answers.ts';
+import type { PlaneContext } from './context.ts';
+import type { Effect } from './core/commands.ts';
+import type { ExecutionRow } from './core/rows.ts';
+import { SELF } from './core/rows.ts';
+import type { Answered, Plane } from './face.ts';
+import { recordOf } from './records.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Why this bundle may not be published over the one in force, which the snapshot holds fast until the commit. */
+export async function checkPublication(
+  { keeper, origin, tenant }: PlaneContext,
+  effect: Effect & { readonly op: 'publish' },
+  snapshot: Snapshot,
+): Promise<Answered | undefined> {
+  await snapshot.load([{ kind: 'policy', id: SELF }]);
+  const inForce = snapshot.get('policy', SELF);
+  await keeper.ensure(inForce);
+  const signed = effect.signed as SignedBundle;
+  const { bundle } = signed;
+  if (bundle.layer === 'team' && (bundle.origin !== origin || bundle.tenant !== tenant))
+    return conflict('bundle_of_another_plane', '');
+  if (bundleDigest(bundle) !== effect.digest) return conflict('bundle_digest', '');
+  // RULE 20: what the log will say is what the authors signed; an old bundle under a new number is a rollback.
+  const { layer, version, sigs } = effect;
+  const same = layer === bundle.layer && version === bundle.version;
+  if (!same || canonicalize(sigs as unknown as Json) !== canonicalize(signed.sigs as unknown as Json))
+    return conflict('bundle_digest', '');
+  await keeper.verifyAuthors(signed);
+  const loaded = keeper.trial(parseBundle(bundle));
+  // A bundle in force that cannot be loaded denies everything: leaving that for observing takes two as well.
+  const turnsObserving = loaded.observing && inForce?.team !== undefined && keeper.loaded?.observing !== true;
+  return turnsObserving === effect.observing ? undefined : conflict('observing', '');
+}
+
+/** Problems of a bundle, without publishing it. */
+export async function checkBundle({ keeper }: PlaneContext, value: Json): ReturnType<Plane['check']> {
+  try {
+    const bundle = parseBundle(value);
+    keeper.trial(bundle);
+    return { ok: true, digest: bundleDigest(bundle), problems: [] };
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    return { ok: false, problems: problemsOf(error) };
+  }
+}
+
+/** Decides recorded decisions again under another bundle: at most `limit`, the newest ones. */
+export async function replayBundle(
+  { store, engine, keeper }: PlaneContext,
+  value: Json,
+  limit: number,
+): ReturnType<Plane['replay']> {
+  const loaded = keeper.trial(parseBundle(value));
+  const rows = await store.list({ kind: 'execution', limit });
+  const decisions: RecordedDecision[] = [];
+  for (const { value: row } of rows) {
+    const execution = row as ExecutionRow;
+    const record = await recordOf(store, execution);
+    if (record?.body.input === undefined) continue;
+    const { exec, verdict, reasons } = execution;
+    const code = execution.code as RecordedDecision['code'];
+    decisions.push({
+      id: exec,
+      input: record.body.input,
+      verdict,
+      reasons,
+      ...(verdict === 'allow' || code === undefined ? {} : { code }),
+    });
+  }
+  const report = replayDecisions(engine, loaded, decisions);
+  return {
+    decided: report.total,
+    changed: report.changed.map(({ id, before, after }) => ({
+      executionId: id,
+      from: before.verdict,
+      to: after.verdict,
+      reasons: after.reasons,
+    })),
+  };
+}
+
+function problemsOf(error: PolicyError): Awaited<ReturnType<Plane['check']>>['problems'] {
+  const { problems } = error as {
+    readonly problems?: readonly {
+      readonly kind: string;
+      readonly message: string;
+      readonly file?: string;
+      readonly line?: number;
+      readonly next?: string;
+    }[];
+  };
+  if (problems === undefined || problems.length === 0)
+    return [{ code: error.code, message: error.message, next: 'Correct the bundle and check it again.' }];
+  return problems.map(({ kind, message, file, line, next }) => ({
+    code: kind,
+    message,
+    ...(file === undefined ? {} : { where: line === undefined ? file : `${file}:${line}` }),
+    next: next ?? 'Correct the bundle and check it again.',
+  }));
+}

@@ -1,0 +1,108 @@
+// Reading: what the plane can tell of identities, executions, runs and containments. Nothing here writes.
+import { foldLineage, parseEntry, permitId, type Json, type ScopeKind } from '@licet/evidence';
+import type { PlaneContext } from './context.ts';
+import { containmentOf, covers, subjectOf } from './core/containment.ts';
+import type { ExecutionRow, IdentityRow } from './core/rows.ts';
+import { SELF } from './core/rows.ts';
+import type { Plane } from './face.ts';
+import { gather, subjects } from './gather.ts';
+import { executionOf } from './look-up.ts';
+import { recordOf } from './records.ts';
+import { loggedScope, touchedScopes } from './scopes.ts';
+import { Snapshot } from './snapshot.ts';
+
+/** The identity that holds this key today; undefined when none does. */
+export async function identify({ store }: PlaneContext, jkt: string): ReturnType<Plane['identify']> {
+  const [key] = await store.read([{ kind: 'key', id: jkt }]);
+  if (key === undefined) return undefined;
+  const [row] = await store.read([
+    { kind: 'identity', id: (key.value as { readonly subject: string }).subject },
+  ]);
+  const identity = row?.value as IdentityRow | undefined;
+  if (identity === undefined || identity.revoked || !identity.jkts.includes(jkt)) return undefined;
+  return { subject: identity.subject, roles: identity.roles, kind: identity.kind };
+}
+
+/** Opened arguments and resources of an execution, from its record. */
+export async function opened({ store }: PlaneContext, exec: string): ReturnType<Plane['opened']> {
+  const row = await executionOf(store, exec);
+  if (row === undefined) return undefined;
+  const record = await recordOf(store, row);
+  if (record === undefined) return (await store.records.get(exec)) === 'erased' ? 'erased' : undefined;
+  const { body } = record;
+  return {
+    arguments: body.arguments,
+    resources: body.resources.map(({ uid }) => ({ type: uid.type, id: uid.id })),
+  };
+}
+
+/** The containments in force, and their epoch. */
+export async function containments({ store }: PlaneContext): ReturnType<Plane['containments']> {
+  const snapshot = new Snapshot(store);
+  await snapshot.load([{ kind: 'containment', id: SELF }]);
+  const { epoch, active } = containmentOf(snapshot);
+  return { epoch, active };
+}
+
+/** Open executions that a containment of this scope would cover. */
+export async function previewContainment(
+  { store, tenant, tenantKey }: PlaneContext,
+  asked: { readonly kind: ScopeKind; readonly id: string },
+): Promise<readonly ExecutionRow[]> {
+  const scope = loggedScope(tenantKey, asked);
+  const open = await Promise.all(
+    (['running', 'permitted', 'held', 'approved'] as const).map((state) =>
+      store.list({ kind: 'execution', where: { state }, limit: 10_000 }),
+    ),
+  );
+  const rows = open.flat().map(({ value }) => value as ExecutionRow);
+  const parents = new Map(rows.map((row) => [row.exec, row.parent?.exec]));
+  const touched = new Map<string, readonly string[]>();
+  if (scope.kind === 'resource')
+    for (const row of rows)
+      touched.set(row.exec, touchedScopes(tenantKey, (await recordOf(store, row))?.body.resources ?? []));
+  return rows.filter((row) => {
+    const resources = touched.get(row.exec) ?? [];
+    const ancestors = new Set([row.exec]);
+    for (let next = row.parent?.exec; next !== undefined && !ancestors.has(next); next = parents.get(next))
+      ancestors.add(next);
+    return covers(scope, subjectOf(tenant, { ...row, resources }), ancestors);
+  });
+}
+
+/** The parts of an evidence bundle; undefined when there is nothing of this id. */
+export async function evidence(
+  { store, origin }: PlaneContext,
+  kind: 'execution' | 'run',
+  id: string,
+): ReturnType<Plane['evidence']> {
+  const executions = await subjects(store, kind, id);
+  return executions.length === 0 ? undefined : gather(store, { kind, id, origin }, executions);
+}
+
+/** A run folded into a graph in which each node names its entries; undefined when there is no such run. */
+export async function lineage({ store }: PlaneContext, run: string): Promise<Json | undefined> {
+  const executions = await subjects(store, 'run', run);
+  if (executions.length === 0) return undefined;
+  const indexes = [...new Set(executions.flatMap(({ entries }) => entries))].sort((a, b) => a - b);
+  const entries = await Promise.all(
+    indexes.map(async (index) => {
+      const [bytes] = await store.log.entries(index, index + 1);
+      return { index, entry: parseEntry(bytes!), leaf: permitId(bytes!) };
+    }),
+  );
+  const disclosures = Object.fromEntries(
+    await Promise.all(
+      executions.map(async (execution) => {
+        const { exec, lease } = execution;
+        const record = await recordOf(store, execution);
+        const resources = record?.body.disclosures.resources;
+        return [
+          exec,
+          { renewals: lease?.counter ?? 0, ...(resources === undefined ? {} : { resources }) },
+        ] as const;
+      }),
+    ),
+  );
+  return foldLineage(entries, disclosures) as unknown as Json;
+}
