@@ -111,7 +111,7 @@ export async function aPage(
   });
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   const faults: string[] = [];
   const own = [stage.url, stage.publicUrl].map((url) => new URL(url).origin);
   page.on('console', (message) => {

@@ -45,11 +45,20 @@ describe('the feed', () => {
     const { page, settle } = await open('/console');
     const { items } = await stage.operator.executions({ limit: 200 });
     const permitted = items.filter(({ verdict }) => verdict === 'allow').length;
-    await page.getByRole('link', { name: new RegExp(`^permitted\\s*${permitted}\\s*of the newest ${items.length}`) }).waitFor();
-    await page.getByRole('table', { name: /Decisions/ }).getByRole('row', { name: /denied.*files\/write_file/ }).first().waitFor();
+    await page
+      .getByRole('link', { name: new RegExp(`^permitted\\s*${permitted}\\s*of the newest ${items.length}`) })
+      .waitFor();
+    await page
+      .getByRole('table', { name: /Decisions/ })
+      .getByRole('row', { name: /denied.*files\/write_file/ })
+      .first()
+      .waitFor();
     await settle();
     await ask(stage, { action: 'files/read_file', arguments: { path: `${stage.workspace}/live.txt` } });
-    await page.getByRole('row', { name: /permitted.*files\/read_file/ }).first().waitFor({ timeout: 4_000 });
+    await page
+      .getByRole('row', { name: /permitted.*files\/read_file/ })
+      .first()
+      .waitFor({ timeout: 4_000 });
   });
 
   test('a filter is in the address, and only what fits is shown', async () => {
@@ -63,7 +72,10 @@ describe('the feed', () => {
 
   test('space pauses and counts what waits', async () => {
     const { page } = await open('/console');
-    await page.getByRole('row', { name: /files\/write_file/ }).first().waitFor();
+    await page
+      .getByRole('row', { name: /files\/write_file/ })
+      .first()
+      .waitFor();
     await page.keyboard.press(' ');
     await page.getByText('Paused.').waitFor();
     await ask(stage, { action: 'files/read_file', arguments: { path: `${stage.workspace}/paused.txt` } });
@@ -74,7 +86,10 @@ describe('the feed', () => {
 
   test('keys alone lead from row to decision to proof', async () => {
     const { page } = await open('/console');
-    await page.getByRole('row', { name: /files\/write_file/ }).first().waitFor();
+    await page
+      .getByRole('row', { name: /files\/write_file/ })
+      .first()
+      .waitFor();
     await page.keyboard.press('j');
     await page.keyboard.press('p');
     await page.getByRole('heading', { name: /^Entry \d+$/ }).waitFor();
@@ -128,7 +143,10 @@ describe('an approval', () => {
     expect(held.verdict).toBe('hold');
     const { page, settle } = await open('/approvals');
     await page.getByRole('link', { name: 'files/move_file' }).click();
-    await page.getByRole('region', { name: /Arguments/ }).getByText(`${stage.workspace}/b.txt`).waitFor();
+    await page
+      .getByRole('region', { name: /Arguments/ })
+      .getByText(`${stage.workspace}/b.txt`)
+      .waitFor();
     await settle();
     const approve = page.getByRole('button', { name: 'Approve once' });
     await expect.poll(() => approve.getAttribute('aria-disabled')).toBe('true');
@@ -142,7 +160,10 @@ describe('an approval', () => {
 
 describe('containment', () => {
   test('shows its reach, takes the typed name and two seconds of holding, and can be lifted', async () => {
-    const running = await ask(stage, { action: 'files/read_file', arguments: { path: `${stage.workspace}/run.txt` } });
+    const running = await ask(stage, {
+      action: 'files/read_file',
+      arguments: { path: `${stage.workspace}/run.txt` },
+    });
     const { page, settle } = await open(`/containment?kind=run&id=${running.executionId}`);
     await page.getByText('Stops 1 running execution').waitFor();
     const hold = page.getByRole('button', { name: 'Contain this run' });
@@ -170,7 +191,10 @@ describe('identities and policies', () => {
   test('every identity of the plane is listed', async () => {
     const { page, settle } = await open('/agents');
     for (const { subject } of await stage.operator.identities())
-      await page.getByRole('cell', { name: new RegExp(`${subject}$`) }).first().waitFor();
+      await page
+        .getByRole('cell', { name: new RegExp(`${subject}$`) })
+        .first()
+        .waitFor();
     await settle();
     await page.getByRole('link', { name: 'Default agent' }).click();
     await page.getByRole('heading', { level: 1, name: 'Default agent' }).waitFor();
@@ -180,14 +204,16 @@ describe('identities and policies', () => {
 
   test('an edit is checked by Cedar and replayed over what was decided', async () => {
     const { page, settle } = await open('/policies');
-    await page.getByRole('link', { name: 'version 1' }).click();
+    await page.getByRole('link', { name: 'version 1', exact: true }).click();
     await page.getByRole('link', { name: 'Editor and replay' }).click();
     await page.getByText(/^It loads/).waitFor();
     await settle();
     const editor = page.getByRole('textbox', { name: 'Policy policy.cedar' });
     await editor.click();
     await page.keyboard.press('Control+End');
-    await page.keyboard.insertText('\n@id("no-writes") forbid (principal, action == Action::"files/write_file", resource');
+    await page.keyboard.insertText(
+      '\n@id("no-writes") forbid (principal, action == Action::"files/write_file", resource',
+    );
     await page.getByRole('status').getByText('policy.cedar:', { exact: false }).first().waitFor();
     await page.keyboard.insertText(');\n');
     await page.getByText(/^It loads/).waitFor();
@@ -207,7 +233,10 @@ describe('rule 42: the public view', () => {
     const text = (await page.getByRole('main').textContent()) ?? '';
     for (const secret of ['files/write_file', 'a-default', 'Default agent', stage.workspace, 'gpj.exe'])
       expect(text).not.toContain(secret);
-    await page.getByRole('button', { name: /Proof of entry \d+: logged/ }).first().waitFor();
+    await page
+      .getByRole('button', { name: /Proof of entry \d+: logged/ })
+      .first()
+      .waitFor();
     await settle();
     await page.goto(`${stage.publicUrl}/containment`);
     await page.getByRole('heading', { name: 'For operators' }).waitFor();
@@ -216,13 +245,16 @@ describe('rule 42: the public view', () => {
 });
 
 describe('narrow and dark', () => {
-  test.each(['/console', '/approvals', '/containment', '/agents', '/policies', '/in-doubt'])('%s fits 390 pixels in dark without a violation', async (path) => {
-    const { page, settle } = await open(path, { width: 390, height: 844, dark: true });
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.waitForLoadState('networkidle').catch(() => undefined);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-    await settle();
-  });
+  test.each(['/console', '/approvals', '/containment', '/agents', '/policies', '/in-doubt'])(
+    '%s fits 390 pixels in dark without a violation',
+    async (path) => {
+      const { page, settle } = await open(path, { width: 390, height: 844, dark: true });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.waitForLoadState('networkidle').catch(() => undefined);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+      await settle();
+    },
+  );
 });
 
 test('with the plane gone the frame says fail-closed and keeps what it knew', async () => {
@@ -234,12 +266,21 @@ test('with the plane gone the frame says fail-closed and keeps what it knew', as
   watched = await aPage(other);
   const { page } = watched;
   await signIn(page, other);
-  await page.getByRole('row', { name: /files\/write_file/ }).first().waitFor();
+  await page
+    .getByRole('row', { name: /files\/write_file/ })
+    .first()
+    .waitFor();
   await page.waitForTimeout(1_000);
   await other.close();
-  await page.getByRole('alert').getByText(/FAIL-CLOSED: no new permits are being issued/).waitFor({ timeout: 6_000 });
+  await page
+    .getByRole('alert')
+    .getByText(/FAIL-CLOSED: no new permits are being issued/)
+    .waitFor({ timeout: 6_000 });
   await page.getByText(/1 lease remains, the last known ends in/).waitFor();
-  await page.getByRole('row', { name: /files\/write_file/ }).first().waitFor();
+  await page
+    .getByRole('row', { name: /files\/write_file/ })
+    .first()
+    .waitFor();
   expect(executionId).toMatch(/^[0-9a-f-]{36}$/);
 });
 

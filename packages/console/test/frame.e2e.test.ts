@@ -38,12 +38,12 @@ test('without a sign-in the console asks for one, and no call is refused', async
 test('rule 43: the checkpoint counts as logged only under a trust file that the visitor brought', async () => {
   const without = await aPage(stage);
   await without.page.goto(`${stage.url}/health`);
-  await without.page.getByRole('img', { name: 'proof: claimed' }).waitFor();
+  await without.page.getByRole('banner').getByRole('img', { name: 'proof: claimed' }).waitFor();
   await without.close();
   const withTrust = await aPage(stage);
   await trustIn(withTrust.context, stage);
   await withTrust.page.goto(`${stage.url}/health`);
-  await withTrust.page.getByRole('img', { name: 'proof: logged' }).waitFor();
+  await withTrust.page.getByRole('banner').getByRole('img', { name: 'proof: logged' }).waitFor();
   expect(withTrust.faults).toEqual([]);
   await withTrust.close();
 });

@@ -36,18 +36,28 @@ test('no part shown as it is holds a formatting or control character, and nothin
       const parts = visibleParts(text);
       const shown = parts.filter(({ hidden }) => !hidden).map((part) => part.text);
       expect(shown.join('')).not.toMatch(/[\p{Cf}\p{Zl}\p{Zp}]/u);
-      const again = parts.map((part) => (part.hidden ? String.fromCodePoint(Number.parseInt(part.text.slice(2), 16)) : part.text)).join('');
+      const again = parts
+        .map((part) =>
+          part.hidden ? String.fromCodePoint(Number.parseInt(part.text.slice(2), 16)) : part.text,
+        )
+        .join('');
       expect(again).toBe(text);
     }),
   );
 });
 
 test('a diff holds both texts: without what came it is the old one, without what went the new one', () => {
-  const lines = fc.array(fc.constantFrom('a', 'b', 'c', ''), { minLength: 1, maxLength: 12 }).map((all) => all.join('\n'));
+  const lines = fc
+    .array(fc.constantFrom('a', 'b', 'c', ''), { minLength: 1, maxLength: 12 })
+    .map((all) => all.join('\n'));
   fc.assert(
     fc.property(lines, lines, (before, after) => {
       const diff = diffLines(before, after);
-      const side = (but: string): string => diff.filter(({ op }) => op !== but).map(({ text }) => text).join('\n');
+      const side = (but: string): string =>
+        diff
+          .filter(({ op }) => op !== but)
+          .map(({ text }) => text)
+          .join('\n');
       expect(side('+')).toBe(before);
       expect(side('-')).toBe(after);
     }),

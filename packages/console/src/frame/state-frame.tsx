@@ -5,7 +5,10 @@ import css from './state-frame.module.css';
 
 export function StateFrame({ system }: { readonly system: System }) {
   const { state } = system;
-  if (state === 'fail-closed' || state === 'unreachable') return <FailClosed system={system} />;
+  // Followed while the plane still answers: afterwards nobody could be asked.
+  const leases = useRunningLeases();
+  if (state === 'fail-closed' || state === 'unreachable')
+    return <FailClosed system={system} leases={leases} />;
   return (
     <>
       {state === 'observing' && (
@@ -28,8 +31,13 @@ export function StateFrame({ system }: { readonly system: System }) {
   );
 }
 
-function FailClosed({ system }: { readonly system: System }) {
-  const leases = useRunningLeases();
+function FailClosed({
+  system,
+  leases,
+}: {
+  readonly system: System;
+  readonly leases: ReturnType<typeof useRunningLeases>;
+}) {
   const now = useNow();
   const running = leases.filter(({ untilMs }) => untilMs > now);
   const last = Math.max(0, ...running.map(({ untilMs }) => untilMs));

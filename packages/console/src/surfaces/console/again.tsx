@@ -212,13 +212,13 @@ function Pairs({
         {pairs.map(({ link, resource, verdict, reasons, errors }) => (
           <tr key={`${link}.${resource}`}>
             <td>
-              <code>
-                {links[link]?.type}::{links[link]?.id}
-              </code>
+              <div className="muted">{links[link]?.type}</div>
+              <code className={css['tight']}>{links[link]?.id}</code>
             </td>
             <td>
+              <div className="muted">{resources[resource]?.type}</div>
               <code>
-                {resources[resource]?.type}::<Untrusted>{resources[resource]?.id ?? ''}</Untrusted>
+                <Untrusted>{resources[resource]?.id ?? ''}</Untrusted>
               </code>
             </td>
             <td>

@@ -168,6 +168,11 @@ function Feed({ filters }: { readonly filters: ExecutionFilters }) {
           more={query.hasNextPage && frozen === undefined ? () => void query.fetchNextPage() : undefined}
         />
       )}
+      {items.length > 0 && items.every(({ action }) => action.startsWith('licet/')) && (
+        <p className={css['date']}>
+          So far only the plane’s own operations. <Link to="/demo">Run the demo</Link> to see an agent ask.
+        </p>
+      )}
     </Panel>
   );
 }
@@ -305,7 +310,14 @@ function Rows({
           ))}
         </div>
       </div>
-      <div ref={scroll} className={css['scroll']} role="rowgroup" tabIndex={0} aria-label="Rows">
+      <div
+        ref={scroll}
+        className={css['scroll']}
+        style={{ height: `min(${virtual.getTotalSize()}px, max(320px, 100vh - 340px))` }}
+        role="rowgroup"
+        tabIndex={0}
+        aria-label="Rows"
+      >
         <div className={css['canvas']} style={{ height: virtual.getTotalSize() }} role="presentation">
           {rows.map(({ index, start, key }) => (
             <FeedRow

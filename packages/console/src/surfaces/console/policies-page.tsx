@@ -198,7 +198,7 @@ function One({ digest }: { readonly digest: string }) {
             </article>
           ))}
           <Panel title="Actions" flush>
-            <div className={css['flush']} tabIndex={0} role="region" aria-label="Actions">
+            <div className={css['flush']} tabIndex={0} role="region" aria-label="Actions, table">
               <table className={css['grid']}>
                 <thead>
                   <tr>
