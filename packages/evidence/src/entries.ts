@@ -2,7 +2,7 @@
 // commitments only. One shape per type; `parseEntry` accepts exactly the bytes that `entryBytes` makes.
 //
 // Entries name each other by leaf hash; an index appears only for an entry that was committed before.
-import { base64url } from './bytes.ts';
+import { base64url, equalBytes } from './bytes.ts';
 import { canonicalBytes } from './canonical.ts';
 import { EvidenceError } from './errors.ts';
 import { parseJson, type Json } from './json.ts';
@@ -391,7 +391,7 @@ export function parseEntry(bytes: Uint8Array): Entry {
   }
   const value = parseJson(bytes, { maxBytes: MAX_ENTRY_BYTES, maxDepth: 8 });
   const again = canonicalBytes(value);
-  if (again.length !== bytes.length || !again.every((byte, index) => byte === bytes[index])) {
+  if (!equalBytes(again, bytes)) {
     throw new EvidenceError(
       'ERR_ENTRY_NOT_CANONICAL',
       'entry bytes are not the canonical form of their value',

@@ -25,7 +25,7 @@ import { unseal } from './seal.ts';
 import { subjectOf } from './session.ts';
 import { checkedBy } from './sqlite-checked.ts';
 import { createReader, type SqliteReader } from './sqlite-reader.ts';
-import { Bell, follow } from './watch.ts';
+import { Bell, follow, Recent } from './watch.ts';
 import {
   unpackEntry,
   type BatchReply,
@@ -34,6 +34,7 @@ import {
   type Head,
   type KeySeed,
   type Opened,
+  type UnpackedEntry,
   type WireCommand,
 } from './wire.ts';
 import { startWriter } from './writer-client.ts';
@@ -89,6 +90,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     ...(options.reserveBytes === undefined ? {} : { reserveBytes: options.reserveBytes }),
   });
   const bell = new Bell();
+  const recent = new Recent();
   const remembered = new Map<string, Row | undefined>();
   const sessions = new Map(writer.opened.sessions.map((session) => [session.id, session]));
   let reading = openReading(writer.opened);
@@ -127,16 +129,29 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     for (const key of reply.changed) remembered.delete(key);
     head = reply.head;
     booted = reply.booted;
-    if (reply.entries.ends.length > 0) bell.ring();
-    return reply.answers.map((answer) => settled(answer, reply));
+    const entries = reply.entries.ends.length > 0 ? unpackedOf(reply) : [];
+    if (entries.length > 0) bell.ring();
+    return reply.answers.map((answer) => settled(answer, reply, entries));
   }
 
-  function settled(answer: CommandReply, batch: BatchReply): Settled<CommitAnswer> {
+  function unpackedOf({ base, entries }: BatchReply): readonly UnpackedEntry[] {
+    return Array.from(entries.ends, (_, place) => {
+      const entry = unpackEntry(entries, place);
+      recent.add(base + place, entry.bytes, entry.leaf);
+      return entry;
+    });
+  }
+
+  function settled(
+    answer: CommandReply,
+    batch: BatchReply,
+    unpacked: readonly UnpackedEntry[],
+  ): Settled<CommitAnswer> {
     if (answer.kind === 'stale') return { ok: true, answer: 'stale' };
     if (answer.kind === 'error') return { ok: false, error: new StoreError(answer.code, answer.message) };
     const entries = Array.from({ length: answer.count }, (_, i) => {
       const place = answer.first + i;
-      const { bytes, leaf, proof } = unpackEntry(batch.entries, place);
+      const { bytes, leaf, proof } = unpacked[place]!;
       return committed({ index: batch.base + place, bytes, leaf }, proof, batch.head.note);
     });
     const result: CommitResult = { reply: answer.reply, entries, notes: answer.notes, size: batch.head.size };
@@ -277,7 +292,17 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       },
     },
     watch: (after, signal) =>
-      follow({ size: () => head.size, closed: () => closed, read: entriesOf, bell }, after, signal),
+      follow(
+        {
+          size: () => head.size,
+          closed: () => closed,
+          read: entriesOf,
+          recent: (index) => recent.get(index),
+          bell,
+        },
+        after,
+        signal,
+      ),
     async check(progress) {
       requireOpen();
       const { store } = reading;
@@ -345,6 +370,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       reading = openReading(opened);
       closeReading(old);
       remembered.clear();
+      recent.clear();
       head = opened.head;
       poison = undefined;
       bell.ring();
