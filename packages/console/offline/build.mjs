@@ -16,14 +16,20 @@ process.env['NODE_ENV'] = 'production';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CONSOLE = join(HERE, '..');
 const [vite, { default: react }] = await Promise.all([import('vite'), import('@vitejs/plugin-react')]);
-const cedarFile = join(dirname(fileURLToPath(import.meta.resolve('@cedar-policy/cedar-wasm/web'))), 'cedar_wasm_bg.wasm');
+const cedarFile = join(
+  dirname(fileURLToPath(import.meta.resolve('@cedar-policy/cedar-wasm/web'))),
+  'cedar_wasm_bg.wasm',
+);
 
 /** Cedar is handed to the worker; the loader's own idea of where the file lies would bring it in a second time. */
 const handedCedar = {
   name: 'handed-cedar',
   transform(code, id) {
     if (!id.includes('cedar-wasm/web/cedar_wasm.js')) return undefined;
-    return { code: code.replace(/new URL\('cedar_wasm_bg\.wasm', import\.meta\.url\)/, 'undefined'), map: null };
+    return {
+      code: code.replace(/new URL\('cedar_wasm_bg\.wasm', import\.meta\.url\)/, 'undefined'),
+      map: null,
+    };
   },
 };
 
@@ -44,7 +50,13 @@ async function bundle(entry, format) {
       reportCompressedSize: false,
       chunkSizeWarningLimit: 10_000,
       modulePreload: { polyfill: false },
-      lib: { entry: join(CONSOLE, entry), formats: [format], name: 'licet', fileName: 'main', cssFileName: 'main' },
+      lib: {
+        entry: join(CONSOLE, entry),
+        formats: [format],
+        name: 'licet',
+        fileName: 'main',
+        cssFileName: 'main',
+      },
     },
   });
   const outputs = [result].flat().flatMap(({ output }) => output);
@@ -52,7 +64,9 @@ async function bundle(entry, format) {
   const styles = outputs.filter(({ fileName }) => fileName.endsWith('.css'));
   const rest = outputs.filter((one) => !scripts.includes(one) && !styles.includes(one));
   if (scripts.length !== 1 || styles.length > 1 || rest.length > 0)
-    throw new Error(`${entry} did not become one file: ${outputs.map(({ fileName }) => fileName).join(', ')}`);
+    throw new Error(
+      `${entry} did not become one file: ${outputs.map(({ fileName }) => fileName).join(', ')}`,
+    );
   return { script: scripts[0].code, style: String(styles[0]?.source ?? '') };
 }
 

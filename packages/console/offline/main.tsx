@@ -35,7 +35,9 @@ function Offline() {
   const [engine, setEngine] = useState<Redecider | 'loading' | Error>('loading');
   const [initial, setInitial] = useState<Subject>();
   useEffect(() => {
-    loadEngine().then(setEngine, (error: unknown) => setEngine(error instanceof Error ? error : new Error(String(error))));
+    loadEngine().then(setEngine, (error: unknown) =>
+      setEngine(error instanceof Error ? error : new Error(String(error))),
+    );
     evidenceOfFragment(location.hash).then(
       (bytes) => bytes !== undefined && setInitial({ name: 'from the address', bytes }),
       () => undefined,

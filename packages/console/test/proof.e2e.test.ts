@@ -20,7 +20,11 @@ beforeAll(async () => {
   stage = await aStage();
   const path = `${stage.workspace}/a.txt`;
   const instance = 'AAAAAAAAAAAAAAAAAAAAAA';
-  const answer = await ask(stage, { action: 'files/write_file', arguments: { path, content: 'hello' }, instance });
+  const answer = await ask(stage, {
+    action: 'files/write_file',
+    arguments: { path, content: 'hello' },
+    instance,
+  });
   exec = answer.executionId;
   await stage.plane.report(exec, { instance, status: 'completed', result: { wrote: 5 } });
   evidence = await stage.operator.evidence(exec);
@@ -34,13 +38,16 @@ const banner = (page: Page) => page.getByRole('status', { name: 'Verdict on this
 const rung = (page: Page, name: (typeof RUNG_NAMES)[number], status: string) =>
   page.getByRole('button', { name: new RegExp(`^\\d+\\. ?${RUNGS[name].title}: ?${status}`, 'i') });
 const give = (page: Page, bytes: Uint8Array, name = 'evidence.json') =>
-  page.getByLabel('Open an evidence bundle').setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(bytes) });
+  page
+    .getByLabel('Open an evidence bundle')
+    .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(bytes) });
 
 /** Counts requests from now on and cuts the network. */
 async function cut(context: BrowserContext, page: Page): Promise<readonly string[]> {
   const requests: string[] = [];
   page.on('request', (request) => {
-    if (!request.url().startsWith('blob:') && !request.url().startsWith('data:')) requests.push(request.url());
+    if (!request.url().startsWith('blob:') && !request.url().startsWith('data:'))
+      requests.push(request.url());
   });
   await context.setOffline(true);
   return requests;
@@ -61,7 +68,9 @@ describe('a true bundle', () => {
     await page.getByLabel('Trust file', { exact: true }).fill(stage.trust);
     await page.getByRole('button', { name: 'Trust this' }).click();
     await give(page, evidence);
-    await banner(page).getByText(/of 17 .*trusting/).waitFor();
+    await banner(page)
+      .getByText(/of 17 .*trusting/)
+      .waitFor();
     const { origin } = await stage.plane.status();
     expect(await banner(page).textContent()).toContain(origin);
     await rung(page, 're-decision', 'pass').waitFor();
@@ -97,7 +106,9 @@ describe('a true bundle', () => {
     const asked: string[] = [];
     other.on('request', (request) => asked.push(request.url()));
     await other.goto(link);
-    await banner(other).getByText(/trusting/).waitFor();
+    await banner(other)
+      .getByText(/trusting/)
+      .waitFor();
     expect(asked.some((url) => url.includes('evidence='))).toBe(false);
     await watched.close();
   });
@@ -107,13 +118,22 @@ describe('a true bundle', () => {
     const { page } = watched;
     await give(page, evidence);
     await banner(page).waitFor();
-    await page.getByLabel('The arguments as you know them, JSON').fill(JSON.stringify({ path: `${stage.workspace}/a.txt`, content: 'HELLO' }));
+    await page
+      .getByLabel('The arguments as you know them, JSON')
+      .fill(JSON.stringify({ path: `${stage.workspace}/a.txt`, content: 'HELLO' }));
     await page.getByRole('button', { name: 'Compare arguments' }).click();
     const found = page.getByRole('list', { name: 'Compared with your arguments' });
     expect(await found.getByRole('listitem').filter({ hasText: 'path' }).textContent()).toMatch(/^same/);
-    expect(await found.getByRole('listitem').filter({ hasText: 'content' }).textContent()).toMatch(/^DIFFERENT/);
-    await page.getByLabel('or a file of yours').setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
-    await page.getByRole('list', { name: 'Compared with a.txt' }).getByText(/is its 5 bytes exactly/).waitFor();
+    expect(await found.getByRole('listitem').filter({ hasText: 'content' }).textContent()).toMatch(
+      /^DIFFERENT/,
+    );
+    await page
+      .getByLabel('or a file of yours')
+      .setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
+    await page
+      .getByRole('list', { name: 'Compared with a.txt' })
+      .getByText(/is its 5 bytes exactly/)
+      .waitFor();
     await watched.settle();
     await watched.close();
   });
@@ -127,21 +147,26 @@ describe('prove us wrong', () => {
     const count = await rows.count();
     await page.getByText(`${count} of ${count} refused`).waitFor();
     expect(count).toBeGreaterThanOrEqual(17);
-    for (const cells of await rows.evaluateAll((all) => all.map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent))))
+    for (const cells of await rows.evaluateAll((all) =>
+      all.map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent)),
+    ))
       expect(cells[2]).toBe(cells[1]);
     await watched.settle();
     await watched.close();
   });
 
-  test.each(RUNG_NAMES.filter((name) => name !== 're-decision'))('%s fails by a bundle of its own', async (name) => {
-    const watched = await open('/proof?view=forgeries');
-    const { page } = watched;
-    await page.getByRole('button', { name: `Open fail-${name}`, exact: true }).click();
-    await rung(page, name, 'fail').waitFor();
-    expect(await banner(page).textContent()).toMatch(/FAILED at/);
-    expect(watched.faults).toEqual([]);
-    await watched.close();
-  });
+  test.each(RUNG_NAMES.filter((name) => name !== 're-decision'))(
+    '%s fails by a bundle of its own',
+    async (name) => {
+      const watched = await open('/proof?view=forgeries');
+      const { page } = watched;
+      await page.getByRole('button', { name: `Open fail-${name}`, exact: true }).click();
+      await rung(page, name, 'fail').waitFor();
+      expect(await banner(page).textContent()).toMatch(/FAILED at/);
+      expect(watched.faults).toEqual([]);
+      await watched.close();
+    },
+  );
 
   test('policy re-decision fails when the recorded facts would give another verdict', async () => {
     const { digest: _digest, ...parts } = parseEvidence(evidence);
@@ -151,7 +176,10 @@ describe('prove us wrong', () => {
       name,
       JSON.parse(JSON.stringify(value).replace('"assistants"', '"strangers"')) as never,
     ]);
-    const forged = { ...parts, executions: { ...parts.executions, [exec]: { ...record, inputs: { ...record.inputs, disclosed } } } };
+    const forged = {
+      ...parts,
+      executions: { ...parts.executions, [exec]: { ...record, inputs: { ...record.inputs, disclosed } } },
+    };
     const watched = await open();
     await give(watched.page, formatEvidence(forged as unknown as EvidenceParts));
     await rung(watched.page, 're-decision', 'fail').waitFor();
@@ -187,7 +215,9 @@ test('tamper mode: one flipped bit breaks its rungs and says which still hold; t
   const { page } = watched;
   await page.getByRole('button', { name: 'Try a good sample' }).focus();
   await page.keyboard.press('Enter');
-  await banner(page).getByText(/trusting the sample keys/).waitFor();
+  await banner(page)
+    .getByText(/trusting the sample keys/)
+    .waitFor();
   await page.keyboard.press('t');
   await page.getByLabel('repair the file’s own digest').check();
   await page.getByLabel('Go to').selectOption({ label: 'an inclusion proof' });
@@ -200,7 +230,9 @@ test('tamper mode: one flipped bit breaks its rungs and says which still hold; t
   await watched.settle();
   await grid.focus();
   await page.keyboard.press('Enter');
-  await banner(page).getByText(/trusting the sample keys/).waitFor();
+  await banner(page)
+    .getByText(/trusting the sample keys/)
+    .waitFor();
   const current = page.locator('[aria-current="step"]');
   await current.waitFor();
   const first = await current.textContent();
@@ -231,7 +263,10 @@ describe('the offline file', () => {
     const watched = await aPage(stage);
     const page = await watched.context.newPage();
     const faults: string[] = [];
-    page.on('console', (message) => void (['error', 'warning'].includes(message.type()) && faults.push(message.text())));
+    page.on(
+      'console',
+      (message) => void (['error', 'warning'].includes(message.type()) && faults.push(message.text())),
+    );
     page.on('pageerror', (error) => faults.push(error.message));
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
@@ -243,20 +278,29 @@ describe('the offline file', () => {
     await page.getByRole('button', { name: 'Bring a trust file' }).click();
     await page.getByLabel('Trust file', { exact: true }).fill(stage.trust);
     await page.getByRole('button', { name: 'Trust this' }).click();
-    await banner(page).getByText(/of 17 .*trusting/).waitFor();
+    await banner(page)
+      .getByText(/of 17 .*trusting/)
+      .waitFor();
     await rung(page, 're-decision', 'pass').waitFor();
     await page.getByRole('button', { name: 'Prove us wrong' }).click();
     await page.getByText(/^(\d+) of \1 refused$/).waitFor();
     expect(asked.filter((url) => !/^(blob|data):/.test(url))).toEqual([pathToFileURL(OFFLINE).href]);
     expect(faults).toEqual([]);
     // What it cannot do: a request of its own, to anywhere.
-    const sent = await page.evaluate(() => fetch('https://example.com').then(() => true, () => false));
+    const sent = await page.evaluate(() =>
+      fetch('https://example.com').then(
+        () => true,
+        () => false,
+      ),
+    );
     expect(sent).toBe(false);
     await watched.close();
   });
 
   test('refuses the forgery as the served page does', async () => {
-    const vector = JSON.parse(readFileSync(join(VECTORS, 'forgery.json'), 'utf8')) as { readonly input: { readonly file: string; readonly trust: string } };
+    const vector = JSON.parse(readFileSync(join(VECTORS, 'forgery.json'), 'utf8')) as {
+      readonly input: { readonly file: string; readonly trust: string };
+    };
     const watched = await aPage(stage);
     const page = await watched.context.newPage();
     await page.goto(pathToFileURL(OFFLINE).href);

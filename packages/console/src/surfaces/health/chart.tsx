@@ -26,6 +26,8 @@ export interface ChartProps {
   readonly gaps: readonly (readonly [from: number, until: number])[];
   readonly range: readonly [from: number, until: number];
   readonly format: (value: number) => string;
+  /** Whether the figures are counts: then the axis has whole numbers only. */
+  readonly whole?: boolean;
 }
 
 const HEIGHT = 190;
@@ -35,7 +37,7 @@ const clock = (seconds: number): string => {
   return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
 };
 
-export function Chart({ title, unit, at, lines, limit, gaps, range, format }: ChartProps) {
+export function Chart({ title, unit, at, lines, limit, gaps, range, format, whole = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const live = useRef({ gaps, range, limit });
@@ -52,14 +54,34 @@ export function Chart({ title, unit, at, lines, limit, gaps, range, format }: Ch
         width: element.clientWidth,
         height: HEIGHT,
         legend: { show: false },
+        padding: [10, 8, 0, 0],
         cursor: { sync: { key: 'health' }, drag: { x: false, y: false }, points: { size: 6 } },
         scales: {
           x: { time: true, range: () => [...live.current.range] },
-          y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, live.current.limit?.value ?? 0, 1) * 1.15] },
+          y: { range: (_u, _min, max) => [0, Math.max(max ?? 0, live.current.limit?.value ?? 0, 1) * 1.3] },
         },
         axes: [
-          { stroke: colours('ink-2'), grid: { stroke: colours('line'), width: 1 }, ticks: { show: false }, font: '12px Plex Sans', values: (_u, splits) => splits.map((split) => clock(split).slice(0, live.current.range[1] - live.current.range[0] > 1_800 ? 5 : 8)), space: 90 },
-          { stroke: colours('ink-2'), grid: { stroke: colours('line'), width: 1 }, ticks: { show: false }, font: '12px Plex Sans', size: 56, values: (_u, splits) => splits.map(format) },
+          {
+            stroke: colours('ink-2'),
+            grid: { stroke: colours('line'), width: 1 },
+            ticks: { show: false },
+            size: 28,
+            font: '12px Plex Sans',
+            values: (_u, splits) =>
+              splits.map((split) =>
+                clock(split).slice(0, live.current.range[1] - live.current.range[0] > 1_800 ? 5 : 8),
+              ),
+            space: 90,
+          },
+          {
+            stroke: colours('ink-2'),
+            grid: { stroke: colours('line'), width: 1 },
+            ticks: { show: false },
+            font: '12px Plex Sans',
+            size: 56,
+            values: (_u, splits) =>
+              splits.map((split) => (whole && !Number.isInteger(split) ? '' : format(split))),
+          },
         ],
         series: [
           {},
@@ -95,7 +117,10 @@ export function Chart({ title, unit, at, lines, limit, gaps, range, format }: Ch
   });
 
   const shown = cursor === null ? lastKnown(lines) : cursor;
-  const rows = at.map((_, i) => i).filter((i) => lines.some(({ values }) => typeof values[i] === 'number' && values[i] !== 0)).slice(-40);
+  const rows = at
+    .map((_, i) => i)
+    .filter((i) => lines.some(({ values }) => typeof values[i] === 'number' && values[i] !== 0))
+    .slice(-40);
   return (
     <figure className={css['chart']} aria-label={title}>
       <figcaption>
@@ -104,8 +129,16 @@ export function Chart({ title, unit, at, lines, limit, gaps, range, format }: Ch
           {at[shown] !== undefined && <span className="mono muted">{clock(at[shown])}Z</span>}
           {lines.map(({ name, token, values, dash }) => (
             <span key={name}>
-              <svg viewBox="0 0 16 8" width="16" height="8" aria-hidden="true"><path d="M0 4h16" stroke={`var(--${token})`} strokeWidth="2" strokeDasharray={dash?.join(' ')} /></svg>
-              {name} <b>{values[shown] === null || values[shown] === undefined ? '–' : format(values[shown])}</b>
+              <svg viewBox="0 0 16 8" width="16" height="8" aria-hidden="true">
+                <path
+                  d="M0 4h16"
+                  stroke={`var(--${token})`}
+                  strokeWidth="2"
+                  strokeDasharray={dash?.join(' ')}
+                />
+              </svg>
+              {name}{' '}
+              <b>{values[shown] === null || values[shown] === undefined ? '–' : format(values[shown])}</b>
             </span>
           ))}
         </span>
@@ -115,12 +148,32 @@ export function Chart({ title, unit, at, lines, limit, gaps, range, format }: Ch
         <summary>Figures</summary>
         <div className={css['scroll']} tabIndex={0} role="group" aria-label={`Figures of ${title}`}>
           <table>
-            <thead><tr><th scope="col">UTC</th>{lines.map(({ name }) => <th scope="col" key={name}>{name}, {unit}</th>)}</tr></thead>
+            <thead>
+              <tr>
+                <th scope="col">UTC</th>
+                {lines.map(({ name }) => (
+                  <th scope="col" key={name}>
+                    {name}, {unit}
+                  </th>
+                ))}
+              </tr>
+            </thead>
             <tbody>
               {rows.map((i) => (
-                <tr key={at[i]}><td className="mono">{clock(at[i]!)}</td>{lines.map(({ name, values }) => <td key={name}>{values[i] === null || values[i] === undefined ? 'not known' : format(values[i])}</td>)}</tr>
+                <tr key={at[i]}>
+                  <td className="mono">{clock(at[i]!)}</td>
+                  {lines.map(({ name, values }) => (
+                    <td key={name}>
+                      {values[i] === null || values[i] === undefined ? 'not known' : format(values[i])}
+                    </td>
+                  ))}
+                </tr>
               ))}
-              {rows.length === 0 && <tr><td colSpan={lines.length + 1}>Nothing in this range.</td></tr>}
+              {rows.length === 0 && (
+                <tr>
+                  <td colSpan={lines.length + 1}>Nothing in this range.</td>
+                </tr>
+              )}
             </tbody>
           </table>
         </div>

@@ -43,6 +43,14 @@ export function useHealth(rangeMs: number): Health {
   return { report: data, heard: heard.current, answeredMs: dataUpdatedAt, error };
 }
 
+/** Returns the newest checkpoint that was checked here; it stays when the plane falls silent in the middle of a check. */
+export function useLastHead(): ReturnType<typeof useHead>['data'] {
+  const { data } = useHead();
+  const last = useRef(data);
+  if (data !== undefined) last.current = data;
+  return last.current;
+}
+
 /** One checkpoint as it was verified here. */
 export interface GrowthPoint {
   readonly atMs: number;
@@ -64,7 +72,12 @@ export function useGrowth(): readonly GrowthPoint[] {
     const head = data?.head;
     const root = head?.checked.root;
     const last = known.current.at(-1);
-    if (head === undefined || root === undefined || (last?.size === head.size && last.root === root && last.state === head.checked.state)) return;
+    if (
+      head === undefined ||
+      root === undefined ||
+      (last?.size === head.size && last.root === root && last.state === head.checked.state)
+    )
+      return;
     let gone = false;
     void (async () => {
       const { rootAt } = await import('../../data/verify.ts');
@@ -74,10 +87,19 @@ export function useGrowth(): readonly GrowthPoint[] {
           ? undefined
           : last.size > head.size
             ? false
-            : await rootAt(last.size, head).then((found) => found.consistent && found.root === last.root, () => false);
+            : await rootAt(last.size, head).then(
+                (found) => found.consistent && found.root === last.root,
+                () => false,
+              );
       if (gone) return;
       const { atMs, state } = head.checked;
-      const point = { atMs, size: head.size, root, state, ...(consistent === undefined ? {} : { consistent }) };
+      const point = {
+        atMs,
+        size: head.size,
+        root,
+        state,
+        ...(consistent === undefined ? {} : { consistent }),
+      };
       known.current = [...known.current, point].slice(-MAX_POINTS);
       setPoints(known.current);
     })();

@@ -57,10 +57,24 @@ export interface Series {
 const MAX_POINTS = 180;
 
 /** Returns the series of a range that ends now. */
-export function seriesOf({ slots, spans }: Heard, edgesMs: readonly number[], slotMs: number, range: number, now: number): Series {
+export function seriesOf(
+  { slots, spans }: Heard,
+  edgesMs: readonly number[],
+  slotMs: number,
+  range: number,
+  now: number,
+): Series {
   const stepMs = Math.max(1, Math.ceil(range / MAX_POINTS / slotMs)) * slotMs;
   const first = Math.ceil((now - range) / stepMs) * stepMs;
-  const columns = { at: [] as number[], p50: [] as (number | null)[], p95: [] as (number | null)[], p99: [] as (number | null)[], allow: [] as (number | null)[], deny: [] as (number | null)[], hold: [] as (number | null)[] };
+  const columns = {
+    at: [] as number[],
+    p50: [] as (number | null)[],
+    p95: [] as (number | null)[],
+    p99: [] as (number | null)[],
+    allow: [] as (number | null)[],
+    deny: [] as (number | null)[],
+    hold: [] as (number | null)[],
+  };
   for (let at = first; at <= now; at += stepMs) {
     const known = spans.some(({ fromMs, untilMs }) => fromMs < at + stepMs && untilMs > at);
     const sum = { allow: 0, deny: 0, hold: 0, latency: edgesMs.map(() => 0).concat(0) };
@@ -82,7 +96,11 @@ export function seriesOf({ slots, spans }: Heard, edgesMs: readonly number[], sl
 }
 
 /** Returns a percentile in milliseconds, read off the histogram; undefined when nothing was counted. */
-export function percentile(counts: readonly number[], edgesMs: readonly number[], share: number): number | undefined {
+export function percentile(
+  counts: readonly number[],
+  edgesMs: readonly number[],
+  share: number,
+): number | undefined {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return undefined;
   let below = 0;
@@ -99,8 +117,14 @@ export function percentile(counts: readonly number[], edgesMs: readonly number[]
 }
 
 /** Returns the share of decisions that kept a limit which is an edge of the histogram. */
-export function shareWithin(counts: readonly number[], edgesMs: readonly number[], limitMs: number): number | undefined {
+export function shareWithin(
+  counts: readonly number[],
+  edgesMs: readonly number[],
+  limitMs: number,
+): number | undefined {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return undefined;
-  return counts.reduce((sum, count, at) => sum + ((edgesMs[at] ?? Infinity) <= limitMs ? count : 0), 0) / total;
+  return (
+    counts.reduce((sum, count, at) => sum + ((edgesMs[at] ?? Infinity) <= limitMs ? count : 0), 0) / total
+  );
 }

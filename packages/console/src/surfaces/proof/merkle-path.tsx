@@ -51,7 +51,7 @@ function Drawing({ path }: { readonly path: Path }) {
             <g key={level}>
               <path
                 className={css['edge']}
-                d={`M${MIDDLE} ${y(level - 1) - 12}V${y(level) + 12}M${x} ${y(level - 1) - 12}V${y(level)}H${MIDDLE + (side === 'left' ? -74 : 74)}`}
+                d={`M${MIDDLE} ${y(level - 1) - 12}V${y(level) + 12}M${x} ${y(level - 1) - 12}V${y(level - 1) - STEP / 2}H${MIDDLE}`}
               />
               <HashBox x={x} y={y(level - 1)} text={sibling} kind="given" />
               <HashBox

@@ -98,9 +98,7 @@ export function EntryProofPage() {
             )}
           </Panel>
         </div>
-        <Panel>
-          <TrustBox />
-        </Panel>
+        <TrustBox />
       </div>
     </Page>
   );
@@ -179,9 +177,7 @@ export function CheckpointProofPage() {
             )}
           </Panel>
         </div>
-        <Panel>
-          <TrustBox />
-        </Panel>
+        <TrustBox />
       </div>
     </Page>
   );

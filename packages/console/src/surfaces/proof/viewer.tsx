@@ -321,9 +321,11 @@ function useLatest<T>(
   const turn = useRef(0);
   useEffect(() => {
     const mine = ++turn.current;
-    void task?.().then((value) => {
+    if (task === undefined) return;
+    void (async () => {
+      const value = await task();
       if (turn.current === mine) done(value);
-    });
+    })();
   }, deps);
 }
 
