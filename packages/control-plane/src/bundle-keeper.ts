@@ -67,9 +67,9 @@ export class BundleKeeper {
       const org = this.#loaded?.refs.find(({ layer }) => layer === 'org');
       return team?.digest === policy?.team?.digest && org?.digest === policy?.org?.digest;
     };
-    if (current()) return;
+    if (current() || this.#isNewer(policy)) return;
     this.#loading = this.#loading.then(async () => {
-      if (current()) return;
+      if (current() || this.#isNewer(policy)) return;
       try {
         this.#loaded = await this.#loadPublished(policy);
         this.#publishedAtMs = policy?.team?.atMs ?? 0;
@@ -80,6 +80,11 @@ export class BundleKeeper {
       }
     });
     await this.#loading;
+  }
+
+  /** Versions only rise: what a request read before a publication never brings the old bundle back. */
+  #isNewer(policy: PolicyRow | undefined): boolean {
+    return (this.#loaded?.refs ?? []).some(({ layer, version }) => version > (policy?.[layer]?.version ?? 0));
   }
 
   /** True when the bundle in memory was published longer ago than it allows. */

@@ -6,14 +6,14 @@ import { containments } from './reading.ts';
 
 /** The plane's state, why, and the numbers that belong to it. */
 export async function condition(context: PlaneContext): ReturnType<Plane['state']> {
-  const { store, keeper, emergency } = context;
+  const { store, keeper, emergency, clock, tenant } = context;
   const health = await store.health();
   const { epoch, active } = await containments(context);
   const count = async (state: string): Promise<number> =>
     (await store.list({ kind: 'execution', where: { state }, limit: 10_000 })).length;
   const [inDoubt, running] = [await count('in_doubt'), await count('running')];
   const everything = [...active, ...emergency.orders].some(
-    ({ scope: { kind } }) => kind === 'everything' || kind === 'tenant',
+    ({ scope: { kind, id } }) => kind === 'everything' || (kind === 'tenant' && id === tenant),
   );
   const { loaded } = keeper;
   const bundles = loaded?.refs ?? [];
@@ -23,6 +23,12 @@ export async function condition(context: PlaneContext): ReturnType<Plane['state'
     return {
       state: 'fail-closed',
       why: `Nothing is permitted: ${keeper.problem ?? 'no bundle'}.`,
+      ...rest,
+    };
+  if (keeper.tooOld(loaded, clock.nowMs()))
+    return {
+      state: 'fail-closed',
+      why: 'Nothing is permitted: the bundle is older than it allows itself to be. Publish it again.',
       ...rest,
     };
   if (everything)

@@ -73,6 +73,7 @@ export async function resume(
     instance: body.instance,
     ...(body.start === undefined ? {} : { start: body.start }),
     audience: row.aud,
+    ...(opened.body.child === undefined ? {} : { child: opened.body.child }),
     door: { grade: row.grade, confine: row.confine, bound: opened.body.input?.door.bound ?? [] },
     ...(body.seen === undefined ? {} : { seen: body.seen }),
   });
@@ -127,6 +128,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
   if (await emergency.covers(context, subject, resources)) return refuse('contained');
 
   const aud = request.audience ?? context.audience;
+  const child = request.child === undefined ? {} : { child: request.child };
   const recognised = recognition(tenantKey, {
     jkt: caller.jkt,
     run: chain.parent === undefined ? 'root' : chain.run,
@@ -134,6 +136,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
     action,
     aud,
     args: resolved.args,
+    ...child,
   });
   await snapshot.load([{ kind: 'hold', id: recognised }]);
   const waiting = snapshot.get('hold', recognised)?.exec;
@@ -160,7 +163,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
   const { commitments, body } = commitRecord(
     key,
     question,
-    { inputs: inputs as unknown as Json, input: judged.input },
+    { inputs: inputs as unknown as Json, input: judged.input, ...child },
     before?.body,
   );
   const command: DecideCommand = {
@@ -182,7 +185,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
     instance: instanceDigest(request.instance),
     start: request.start === true,
     spend: request.start === true ? 'started' : 'plane',
-    ...(request.child === undefined ? {} : { child: request.child }),
+    ...child,
     door,
     bound: asked.bound,
     bundles: loaded.refs,

@@ -16,12 +16,13 @@ export class Emergency {
 
   /** From here on the order acts. */
   add(order: OrderCommand): void {
-    this.#orders.push(order);
+    // The same order played again while the log is down is one order.
+    if (!this.#orders.some(({ digest }) => digest === order.digest)) this.#orders.push(order);
   }
 
   /** The log carries this very order now. */
   drop(order: OrderCommand): void {
-    const at = this.#orders.indexOf(order);
+    const at = this.#orders.findIndex(({ digest }) => digest === order.digest);
     if (at >= 0) this.#orders.splice(at, 1);
   }
 

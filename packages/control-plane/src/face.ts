@@ -151,7 +151,7 @@ export interface Plane {
       readonly next: string;
     }[];
   }>;
-  /** Decides recorded decisions again under another bundle; no entry is written but one observation per run of it (RULE 1). */
+  /** Decides recorded decisions again under another bundle. Nothing is written: what it says is no authority (RULE 1). */
   replay(
     bundle: Json,
     limit: number,

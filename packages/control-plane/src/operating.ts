@@ -5,12 +5,13 @@ import { answered, refusedUnrecorded } from './answers.ts';
 import { commit, commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { Caller, Command, Effect } from './core/commands.ts';
+import { ControlPlaneError } from './errors.ts';
 import type { Answered, Plane } from './face.ts';
 import { policyOf } from './look-up.ts';
 import { checkPublication } from './publication.ts';
 import { recallOperation } from './recall.ts';
 import { commitRecord } from './records.ts';
-import { recognition, requestDigest } from './request-ids.ts';
+import { isIdempotencyKey, recognition, requestDigest } from './request-ids.ts';
 import { loggedScope } from './scopes.ts';
 import { Snapshot } from './snapshot.ts';
 import { endSegment } from './ticking.ts';
@@ -38,6 +39,8 @@ export async function operate(
 ): Promise<Answered> {
   const { store, random, clock, tenantKey } = context;
   const effect = asked.op === 'contain' ? { ...asked, scope: loggedScope(tenantKey, asked.scope) } : asked;
+  if (options.idempotencyKey !== undefined && !isIdempotencyKey(options.idempotencyKey))
+    throw new ControlPlaneError('ERR_PLANE_REQUEST', 'idempotencyKey: expected 16 to 64 bytes in base64url');
   const key = options.idempotencyKey ?? base64url(random.bytes(16));
   const exec = uuidv7(clock.nowMs(), random.bytes(10));
   const args = operatorArguments(effect);

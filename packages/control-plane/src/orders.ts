@@ -45,7 +45,9 @@ export async function order(
 export async function logOrder(context: PlaneContext, command: OrderCommand): Promise<boolean> {
   try {
     const { reply } = await commit(context, command, { lane: 'safety' });
-    if (reply.kind !== 'operated' && reply.kind !== 'conflict') return false;
+    // Logged, or lifted by a person: anything else leaves it acting in memory.
+    const settled = reply.kind === 'operated' || (reply.kind === 'conflict' && reply.code === 'order_lifted');
+    if (!settled) return false;
   } catch {
     // RULE 34: effective in memory already; durable only after the write. `tick` tries again.
     return false;

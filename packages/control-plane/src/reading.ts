@@ -61,13 +61,20 @@ export async function previewContainment(
   if (scope.kind === 'resource')
     for (const row of rows)
       touched.set(row.exec, touchedScopes(tenantKey, (await recordOf(store, row))?.body.resources ?? []));
-  return rows.filter((row) => {
+  const parentOf = async (exec: string): Promise<string | undefined> => {
+    // A parent that has ended is no open row, and what is below it is covered all the same.
+    if (!parents.has(exec)) parents.set(exec, (await executionOf(store, exec))?.parent?.exec);
+    return parents.get(exec);
+  };
+  const covered: ExecutionRow[] = [];
+  for (const row of rows) {
     const resources = touched.get(row.exec) ?? [];
     const ancestors = new Set([row.exec]);
-    for (let next = row.parent?.exec; next !== undefined && !ancestors.has(next); next = parents.get(next))
+    for (let next = row.parent?.exec; next !== undefined && !ancestors.has(next); next = await parentOf(next))
       ancestors.add(next);
-    return covers(scope, subjectOf(tenant, { ...row, resources }), ancestors);
-  });
+    if (covers(scope, subjectOf(tenant, { ...row, resources }), ancestors)) covered.push(row);
+  }
+  return covered;
 }
 
 /** The parts of an evidence bundle; undefined when there is nothing of this id. */

@@ -89,6 +89,8 @@ export async function withheld(
     { kind: 'identity', id: caller.subject },
     ...row.chain.map(({ id }) => ({ kind: 'identity', id }) as const),
   ]);
+  // RULE 39: a start of before the clock was set back is over, whatever its lease says.
+  if (row.decision.index < (snapshot.get('clock', SELF)?.segmentStart ?? 0)) return 'expired';
   let next = row.parent?.exec;
   for (let depth = 0; next !== undefined && depth <= MAX_DEPTH; depth += 1) {
     await snapshot.load([{ kind: 'execution', id: next }]);

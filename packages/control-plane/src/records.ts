@@ -19,6 +19,8 @@ export interface RecordBody {
   readonly earlier: readonly { readonly inputs: readonly Disclosed[] }[];
   /** What the policy was asked, for replay under another bundle. */
   readonly input?: DecisionInput;
+  /** Who would be let run below it: a caller that comes back asks for the same (RULE 23). */
+  readonly child?: { readonly agent: string; readonly jkt: string };
 }
 type Disclosed = readonly [salt: string, name: string, value: Json];
 
@@ -26,7 +28,7 @@ type Disclosed = readonly [salt: string, name: string, value: Json];
 export function commitRecord(
   key: Uint8Array,
   question: Pick<Question, 'args' | 'resources'>,
-  decided: { readonly inputs: Json; readonly input?: DecisionInput },
+  decided: { readonly inputs: Json } & Pick<RecordBody, 'input' | 'child'>,
   before: RecordBody | undefined,
 ): {
   readonly commitments: { readonly args: string; readonly resource: string; readonly inputs: string };
@@ -47,6 +49,7 @@ export function commitRecord(
       },
       earlier: before === undefined ? [] : [...before.earlier, { inputs: before.disclosures.inputs }],
       ...(decided.input === undefined ? {} : { input: decided.input }),
+      ...(decided.child === undefined ? {} : { child: decided.child }),
     },
   };
 }

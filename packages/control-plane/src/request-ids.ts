@@ -15,7 +15,10 @@ import {
 export const requestDigest = (request: Json): string =>
   base64url(sha256(utf8('licet/request/v1\n'), canonicalBytes(request)));
 
-/** Recognises the caller of a hold when it is there again (RULE 23): HMAC(tenant key, JCS[jkt, chain, action, aud, resolved args]). */
+/**
+ * Recognises the caller of a hold when it is there again (RULE 23): HMAC(tenant key, JCS[jkt, run, chain, action, aud,
+ * resolved args, child]). Whoever would be let run below it is part of the question (RULE 18, 22).
+ */
 export const recognition = (
   tenantKey: Uint8Array,
   of: {
@@ -25,10 +28,24 @@ export const recognition = (
     readonly action: string;
     readonly aud: string;
     readonly args: Json;
+    readonly child?: { readonly agent: string; readonly jkt: string };
   },
 ): string =>
   base64url(
-    hmacSha256(tenantKey, utf8(canonicalize([of.jkt, of.run, of.chain, of.action, of.aud, of.args]))),
+    hmacSha256(
+      tenantKey,
+      utf8(
+        canonicalize([
+          of.jkt,
+          of.run,
+          of.chain,
+          of.action,
+          of.aud,
+          of.args,
+          of.child === undefined ? null : { ...of.child },
+        ]),
+      ),
+    ),
   );
 
 /** True for base64url of at least 16 bytes. */
