@@ -139,7 +139,15 @@ export const clientOf = (
   url: string,
   credential: Pick<ConnectOptions, 'key' | 'token' | 'deadlineMs'>,
 ): Promise<PinnedPlane> =>
-  connect({ url, trust, origin: folder.origin, audience: folder.audience, ...credential });
+  // A loaded machine is slow; what is asked here is what the server answers, not how soon.
+  connect({
+    url,
+    trust,
+    origin: folder.origin,
+    audience: folder.audience,
+    deadlineMs: 30_000,
+    ...credential,
+  });
 
 /** Registers an assistant that may open roots as often as a test likes, and returns its key. */
 export async function registerAgent(operator: PinnedPlane, subject: string): Promise<PrivateJwk> {
