@@ -1,6 +1,7 @@
 // Goal: the governance console shows and does what the plane says and does: feed, decision judged again, approvals,
 // containment, identities, policies, public view, fail-closed. Method: a real plane and browser; every figure is
 // compared with what the plane answered in this run.
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Answer } from '@licet/api';
 import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
@@ -284,9 +285,64 @@ test('with the plane gone the frame says fail-closed and keeps what it knew', as
   expect(executionId).toMatch(/^[0-9a-f-]{36}$/);
 });
 
-test('a session with fewer roles sees the controls disabled, with the reason', async () => {
+test('several tabs share one event stream, and each hears of what is new', async () => {
   watched = await aPage(stage);
-  await watched.page.goto(`${stage.publicUrl}/approvals`);
-  await watched.page.getByText(/it can read and verify/).waitFor();
-  await watched.settle();
+  let streams = 0;
+  watched.context.on('request', (request) => {
+    if (new URL(request.url()).pathname === '/v1/events') streams += 1;
+  });
+  const { page } = watched;
+  await signIn(page, stage);
+  const second = await watched.context.newPage();
+  await second.goto(`${stage.url}/console`);
+  for (const tab of [page, second])
+    await tab
+      .getByRole('row', { name: /files\/write_file/ })
+      .first()
+      .waitFor();
+  await ask(stage, {
+    action: 'files/list_directory',
+    arguments: { path: stage.workspace },
+  });
+  for (const tab of [page, second])
+    await tab
+      .getByRole('row', { name: /files\/list_directory/ })
+      .first()
+      .waitFor({ timeout: 5_000 });
+  expect(streams).toBe(1);
+});
+
+test('the first page needs at most 150 kB of JavaScript, compressed, and no WebAssembly', async () => {
+  watched = await aPage(stage);
+  const names: string[] = [];
+  watched.page.on('request', (request) => names.push(new URL(request.url()).pathname));
+  await watched.page.goto(`${stage.url}/console`);
+  await watched.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(names.some((name) => name.endsWith('.wasm'))).toBe(false);
+  const html = await (await fetch(`${stage.url}/console`)).text();
+  const initial = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map((match) => match[1]!);
+  const sizes = await Promise.all(
+    initial.map(
+      async (path) =>
+        gzipSync(new Uint8Array(await (await fetch(stage.url + path)).arrayBuffer()), { level: 9 }).length,
+    ),
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(150_000);
+  expect(sizes.length).toBeGreaterThan(0);
+});
+
+test('rule 42: pages come under a policy without anything inline, and the deciding worker has no network', async () => {
+  for (const base of [stage.url, stage.publicUrl]) {
+    const page = await fetch(`${base}/console`);
+    const policy = page.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self' 'wasm-unsafe-eval'");
+    expect(policy).not.toContain('unsafe-inline');
+    expect(policy).not.toContain("'unsafe-eval'");
+    const html = await page.text();
+    expect(html).not.toMatch(/<style|style=|<script(?![^>]*src=)/);
+    expect(html).toContain(`name="licet-listener" content="${base === stage.url ? 'control' : 'public'}"`);
+    expect((await fetch(`${base}/assets/..%2Findex.html`)).status).toBe(404);
+    expect((await fetch(`${base}/console`, { method: 'POST' })).status).toBeGreaterThanOrEqual(400);
+  }
 });

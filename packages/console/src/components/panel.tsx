@@ -76,22 +76,3 @@ export function Facts({
     </dl>
   );
 }
-
-/** A number with its name; a link when `to` is given through `render`. */
-export function Figure({
-  name,
-  value,
-  children,
-}: {
-  readonly name: string;
-  readonly value: ReactNode;
-  readonly children?: ReactNode;
-}) {
-  return (
-    <div className={css['figure']}>
-      <div className={css['value']}>{value}</div>
-      <div className={css['name']}>{name}</div>
-      {children}
-    </div>
-  );
-}

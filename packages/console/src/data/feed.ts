@@ -29,15 +29,9 @@ const SETTLE_MS = 250;
 const RETRY_MS = [500, 1_000, 2_000, 4_000] as const;
 
 const feed = cell<FeedState>({ state: 'off', index: -1, heardMs: 0 });
-const listeners = new Set<(event: FeedEvent) => void>();
 
 /** Returns the state of the feed. */
 export const useFeed = (): FeedState => useCell(feed);
-/** Calls back with every event from now on. Returns how to stop. */
-export function onEvent(listener: (event: FeedEvent) => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
 
 /** Starts following the feed from log index `after`. Returns how to stop. */
 export function startFeed(client: QueryClient, after: number): () => void {
@@ -53,7 +47,6 @@ export function startFeed(client: QueryClient, after: number): () => void {
     // A person's stream holds every entry; a hole means that something was missed.
     refresh(event.index === last + 1 ? event : undefined);
     feed.write({ state: 'live', index: event.index, heardMs: nowMs() });
-    for (const listener of listeners) listener(event);
   };
   const turn = (state: FeedState['state']): void => feed.write({ ...feed.read(), state, heardMs: nowMs() });
 

@@ -56,7 +56,6 @@ export type PublicExecution = Pick<
 
 type Containments = Awaited<ReturnType<PlaneClient['containments']>>;
 type Bundles = Awaited<ReturnType<PlaneClient['bundles']>>;
-type Facts = Awaited<ReturnType<PlaneClient['facts']>>;
 
 const PAGE = 60;
 const search = (values: Readonly<Record<string, string | number | undefined>>): string =>
@@ -121,10 +120,6 @@ export const identitiesQuery = queryOptions({
 export const bundlesQuery = queryOptions({
   queryKey: ['bundles'],
   queryFn: async ({ signal }) => (await get<{ readonly items: Bundles }>('/v1/bundles', signal)).items,
-});
-export const factsQuery = queryOptions({
-  queryKey: ['facts'],
-  queryFn: async ({ signal }) => (await get<{ readonly items: Facts }>('/v1/facts', signal)).items,
 });
 
 /** The newest entries of the public projection, newest first; polled. */

@@ -24,8 +24,6 @@ export function forgetTrust(): void {
 }
 
 /** Returns the text of the trust file, where one is kept. */
-export const trustText = (): string | undefined => text.read();
-/** The same, following changes. */
 export const useTrustText = (): string | undefined => useCell(text);
 
 /** Returns the origins that the kept trust file names, without loading the verifier. Only for display. */

@@ -178,7 +178,10 @@ export const leafAt = (index: number, size: number): Promise<Uint8Array> =>
   withTiles(size, (reader) => reader(0, index));
 
 /** Returns the root of the first `size` entries, and whether the tree of `head` continues it. @throws as {@link leafAt} */
-export async function rootAt(size: number, head: Head): Promise<{ readonly root: string; readonly consistent: boolean }> {
+export async function rootAt(
+  size: number,
+  head: Head,
+): Promise<{ readonly root: string; readonly consistent: boolean }> {
   const root = await withTiles(head.size, (reader) => treeRoot(size, reader));
   const proof = await withTiles(head.size, (reader) => consistencyProof(size, head.size, reader));
   const claim = { oldSize: size, newSize: head.size, oldRoot: root, newRoot: head.root, proof };

@@ -199,7 +199,7 @@ function Pairs({
   readonly decision: DecisionAgain;
 }) {
   return (
-    <table className={css['grid']}>
+    <table className={`${css['grid']} ${css['pairs']}`}>
       <thead>
         <tr>
           <th>Link</th>
