@@ -11,7 +11,7 @@ export default defineConfig({
     // The package does not export the file itself; the page compiles it and hands it to the sealed worker.
     alias: [
       {
-        find: /^cedar-wasm-file/,
+        find: /^@cedar-policy\/cedar-wasm\/web\/cedar_wasm_bg\.wasm/,
         replacement: fileURLToPath(
           new URL('cedar_wasm_bg.wasm', import.meta.resolve('@cedar-policy/cedar-wasm/web')),
         ),

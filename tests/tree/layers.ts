@@ -24,6 +24,7 @@ const CONSOLE = [
   '@codemirror/lint',
   '@codemirror/state',
   '@codemirror/view',
+  '@lezer/highlight',
   '@fontsource/ibm-plex-mono',
   '@fontsource/ibm-plex-sans',
   '@cedar-policy/cedar-wasm',

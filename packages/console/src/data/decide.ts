@@ -3,7 +3,7 @@
  * compiled at the first call and not before.
  */
 import type { Json, VerifyReport } from '@licet/evidence';
-import wasmUrl from 'cedar-wasm-file?url';
+import wasmUrl from '@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm?url';
 
 /** A policy that determined a verdict, with its text from the signed bundle. */
 export interface PolicySource {

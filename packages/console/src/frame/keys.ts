@@ -2,7 +2,7 @@
  * Keys of the frame: `g` then `c d p h l`, `j`/`k`, `y`, `p`, `?`, `/`, `esc`. No single key approves, contains or
  * kills. Rows take part by carrying `data-row` on what can be focused, and `data-proof` for their place in the log.
  */
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 
 export interface KeyActions {
   go(path: string): void;
@@ -50,10 +50,14 @@ function moveRow(by: 1 | -1): void {
 }
 
 /** Listens to the keys while mounted. */
-export function useKeys(actions: KeyActions): void {
+export function useKeys(given: KeyActions): void {
+  // One listener for as long as the frame stands: a page that renders between `g` and `c` must not break the chord.
+  const newest = useRef(given);
+  newest.current = given;
   useEffect(() => {
     let chordUntil = 0;
     const press = (event: KeyboardEvent): void => {
+      const actions = newest.current;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === 'Escape') return actions.close();
       if (typing(event.target)) return;
@@ -97,5 +101,5 @@ export function useKeys(actions: KeyActions): void {
     };
     document.addEventListener('keydown', press);
     return () => document.removeEventListener('keydown', press);
-  }, [actions]);
+  }, []);
 }

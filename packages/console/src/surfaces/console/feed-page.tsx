@@ -8,19 +8,15 @@ import { Button } from '../../components/button.tsx';
 import { Empty, Failed, Loading } from '../../components/states.tsx';
 import { Page, Panel } from '../../components/panel.tsx';
 import { LeafTicks } from '../../components/ticks.tsx';
-import { Countdown, spanText, Time } from '../../components/time.tsx';
+import { spanText, Time } from '../../components/time.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { VerdictMark, verdictOf } from '../../components/verdict.tsx';
 import { isPublic } from '../../data/listener.ts';
-import {
-  approvalsQuery,
-  containmentsQuery,
-  executionsQuery,
-  type ExecutionFilters,
-} from '../../data/queries.ts';
+import { containmentsQuery, executionsQuery, type ExecutionFilters } from '../../data/queries.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { formatPlace } from '../../frame/proof-link.ts';
 import { ConsoleNav } from './console-nav.tsx';
+import { Contained, Waiting } from './feed-side.tsx';
 import { PublicFeed } from './public-feed.tsx';
 import css from './console.module.css';
 
@@ -395,63 +391,3 @@ const stateText = ({ state }: ExecutionView): string =>
 /** From start to outcome, both as the log has them. */
 const tookText = ({ start, outcome }: ExecutionView): string =>
   start === undefined || outcome === undefined ? '' : spanText(outcome.atMs - start.atMs);
-
-function Waiting() {
-  const { data, isPending, error } = useQuery(approvalsQuery);
-  const due = (data ?? []).toSorted((a, b) => (a.hold?.untilMs ?? 0) - (b.hold?.untilMs ?? 0));
-  return (
-    <Panel title="Waiting for a person" aside={<Link to="/approvals">All</Link>} flush>
-      {isPending ? (
-        <Loading what="approvals" rows={2} />
-      ) : error !== null ? (
-        <p className={css['date']}>{error.message}</p>
-      ) : due.length === 0 ? (
-        <p className={css['date']}>Nothing is held.</p>
-      ) : (
-        <ul className={css['list']}>
-          {due.slice(0, 6).map((one) => (
-            <li key={one.executionId}>
-              <div className={css['spread']}>
-                <Link to="/approvals/$id" params={{ id: one.executionId }} data-row>
-                  <Untrusted>{one.action}</Untrusted>
-                </Link>
-                {one.hold !== undefined && <Countdown untilMs={one.hold.untilMs} />}
-              </div>
-              <div className={css['small']}>
-                <Untrusted>{one.chain.at(-1)?.name ?? one.chain.at(-1)?.id ?? ''}</Untrusted> needs{' '}
-                {one.hold?.groups.map(({ group }) => group).join(', ')}
-              </div>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Panel>
-  );
-}
-
-function Contained() {
-  const { data } = useQuery(containmentsQuery);
-  return (
-    <Panel title="Containments in force" aside={<Link to="/containment">Contain</Link>} flush>
-      {data === undefined ? (
-        <Loading what="containments" rows={1} />
-      ) : data.active.length === 0 ? (
-        <p className={css['date']}>None. Epoch {data.epoch}.</p>
-      ) : (
-        <ul className={css['list']}>
-          {data.active.slice(0, 6).map(({ leaf, scope, atMs, cause }) => (
-            <li key={leaf}>
-              <div className={css['spread']}>
-                <VerdictMark verdict="contain" word={scope.kind} />
-                <Time ms={atMs} short />
-              </div>
-              <div className={css['small']}>
-                <Untrusted>{scope.id}</Untrusted> by {cause}
-              </div>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Panel>
-  );
-}

@@ -1,7 +1,7 @@
 /** Proof: is this true, and on whose word? The viewer inside the frame of a plane that it does not ask. */
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
-import cedarUrl from 'cedar-wasm-file?url';
+import cedarUrl from '@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm?url';
 import { Page } from '../../components/panel.tsx';
 import { Note } from '../../components/states.tsx';
 import { forgetTrust, keepTrust, useTrustText } from '../../data/trust.ts';
