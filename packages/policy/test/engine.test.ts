@@ -13,6 +13,7 @@ describe('the engine', () => {
     const [permit] = open.enforced.all;
     const slice = (index: number) => ({
       key: `slot test ${index}`,
+      context: 'all' as const,
       policies:
         index === 0
           ? [permit!]

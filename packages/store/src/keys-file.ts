@@ -2,7 +2,7 @@
  * Record keys and sessions: a file of their own, outside backups (RULE 41). A destroyed key leaves its row without
  * the key, so that "erased" and "lost" are told apart; the bytes are overwritten and the WAL is emptied.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Json } from '@licet/evidence';
 import { subjectOf } from './session.ts';
 import { blob, integer, text } from './sqlite-reader.ts';
@@ -32,6 +32,7 @@ export interface KeysFile {
 /** Returns the keys in an open file. Methods that write need a connection that may. */
 export function createKeysFile(db: DatabaseSync): KeysFile {
   const get = db.prepare('SELECT key FROM record_key WHERE id = ?');
+  let insert: StatementSync | undefined;
   const inTransaction = (work: () => void): void => {
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -45,10 +46,10 @@ export function createKeysFile(db: DatabaseSync): KeysFile {
   };
   return {
     put(keys) {
-      const insert = db.prepare(
+      const put = (insert ??= db.prepare(
         'INSERT INTO record_key (id, key) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET key = excluded.key',
-      );
-      inTransaction(() => keys.forEach(({ id, key }) => insert.run(id, key)));
+      ));
+      inTransaction(() => keys.forEach(({ id, key }) => put.run(id, key)));
     },
     get(id) {
       const found = get.get(id);

@@ -4,11 +4,12 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Row, RowKind } from '@licet/control-plane';
-import { dueOf, indexOf } from './columns.ts';
+import { cellOf, dueOf, indexOf } from './columns.ts';
 import { rowKey, type RowSource } from './overlay.ts';
 import { columnsOf, type SqliteReader } from './sqlite-reader.ts';
 
 interface CachedRow {
+  /** Its rowid; 0 for a cell, which is written by name. */
   readonly n: number;
   readonly row: Row;
 }
@@ -35,13 +36,14 @@ export class RowTable implements RowSource {
   write(rows: Iterable<Row>): void {
     for (const row of rows) {
       const key = rowKey(row.kind, row.id);
-      const columns = [
-        row.version,
-        row.order,
-        JSON.stringify(row.value),
-        ...columnsOf(indexOf(row)),
-        dueOf(row) ?? null,
-      ];
+      const value = JSON.stringify(row.value);
+      const cell = cellOf(row.kind);
+      if (cell !== undefined) {
+        this.statement(PUT_CELL).run(cell, row.id, row.version, row.order, value);
+        this.#written.set(key, { n: 0, row });
+        continue;
+      }
+      const columns = [row.version, row.order, value, ...columnsOf(indexOf(row)), dueOf(row) ?? null];
       let n = (this.#written.get(key) ?? this.#find(key, row.kind, row.id))?.n;
       if (n === undefined) {
         const { lastInsertRowid } = this.statement(INSERT).run(row.kind, row.id, ...columns);
@@ -90,6 +92,7 @@ export class RowTable implements RowSource {
   }
 }
 
+const PUT_CELL = 'INSERT OR REPLACE INTO cell (kind, id, version, ord, value) VALUES (?, ?, ?, ?, ?)';
 const INSERT = `INSERT INTO row (kind, id, version, ord, value, state, run, parent, agent, action, verdict, due)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const UPDATE = `UPDATE row SET version = ?, ord = ?, value = ?, state = ?, run = ?, parent = ?, agent = ?, action = ?,

@@ -16,14 +16,20 @@ const STORE_MIGRATIONS: readonly string[] = [
     frontier BLOB NOT NULL,
     transition INTEGER NOT NULL
   ) STRICT;
+  -- \`root\`: that of the tree which this entry was the last one of when a batch ended. Behind the short columns the
+  -- entry itself, so that looking for a root or an execution does not walk through its pages.
   CREATE TABLE entry (
     idx INTEGER PRIMARY KEY,
-    bytes BLOB NOT NULL,
     leaf BLOB NOT NULL,
+    root BLOB,
     transition INTEGER NOT NULL,
-    exec TEXT
+    exec TEXT,
+    record TEXT,
+    detail BLOB,
+    bytes BLOB NOT NULL
   ) STRICT;
-  CREATE UNIQUE INDEX entry_leaf ON entry (leaf);
+  -- Leaves are random, so nearly each one dirties a page of its index: the fewer bytes, the fewer pages.
+  CREATE INDEX entry_leaf ON entry (substr(leaf, 1, 6));
   CREATE INDEX entry_exec ON entry (exec, idx) WHERE exec IS NOT NULL;
   CREATE TABLE tile (
     level INTEGER NOT NULL,
@@ -31,13 +37,7 @@ const STORE_MIGRATIONS: readonly string[] = [
     hashes BLOB NOT NULL,
     PRIMARY KEY (level, idx)
   ) STRICT;
-  CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL) STRICT;
-  CREATE TABLE record (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
-  CREATE TABLE detail (
-    idx INTEGER PRIMARY KEY REFERENCES entry (idx),
-    record TEXT REFERENCES record (id),
-    body BLOB NOT NULL
-  ) STRICT;
+  CREATE TABLE record (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL) STRICT;
   CREATE TABLE note (
     n INTEGER PRIMARY KEY,
     exec TEXT NOT NULL,
@@ -45,6 +45,15 @@ const STORE_MIGRATIONS: readonly string[] = [
     transition INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX note_exec ON note (exec, n);
+  -- Rows that nobody lists, most of them written by every commit: by number of their kind, the hot ones together.
+  CREATE TABLE cell (
+    kind INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    ord INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE row (
     n INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -64,7 +73,7 @@ const STORE_MIGRATIONS: readonly string[] = [
   CREATE INDEX row_order ON row (kind, ord);
   CREATE INDEX row_state ON row (state, ord) WHERE state IS NOT NULL;
   CREATE INDEX row_run ON row (run, ord) WHERE run IS NOT NULL;
-  CREATE INDEX row_parent ON row (parent, ord) WHERE parent IS NOT NULL;
+  CREATE INDEX row_parent ON row (parent, ord) WHERE parent > '';
   CREATE INDEX row_agent ON row (agent, ord) WHERE agent IS NOT NULL;
   CREATE INDEX row_action ON row (action, ord) WHERE action IS NOT NULL;
   CREATE INDEX row_verdict ON row (verdict, ord) WHERE verdict IS NOT NULL;
@@ -74,7 +83,7 @@ const STORE_MIGRATIONS: readonly string[] = [
 
 const KEYS_MIGRATIONS: readonly string[] = [
   `
-  CREATE TABLE record_key (id TEXT PRIMARY KEY, key BLOB) STRICT;
+  CREATE TABLE record_key (id TEXT PRIMARY KEY, key BLOB) STRICT, WITHOUT ROWID;
   CREATE TABLE session (
     id TEXT PRIMARY KEY,
     subject TEXT,
@@ -92,7 +101,10 @@ export const KEYS_VERSION = KEYS_MIGRATIONS.length;
 const APPLICATION = { store: 0x6c637374, keys: 0x6c636b79 } as const;
 
 /** Pages in the WAL at which it is moved into the file; more would lengthen the tail of commits. */
-const CHECKPOINT_PAGES = 300;
+const CHECKPOINT_PAGES = 400;
+
+/** KiB of pages that the writer keeps: with fewer, the random pages of a large store are read again for each batch. */
+const CACHE_KIB = 16_384;
 
 /**
  * Opens a file for writing and brings it to the newest version.
@@ -103,7 +115,7 @@ export function openForWriting(file: string, kind: 'store' | 'keys'): DatabaseSy
     const db = new DatabaseSync(file, { enableForeignKeyConstraints: true, timeout: 5_000 });
     try {
       db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-        PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA secure_delete = ${kind === 'keys' ? 'ON' : 'OFF'}`);
+        PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA secure_delete = ${kind === 'keys' ? 'ON' : 'OFF'}`);
       migrate(db, file, kind);
       return db;
     } catch (error) {

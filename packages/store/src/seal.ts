@@ -18,13 +18,14 @@ const INFO = concat(utf8('licet/record/v1'), Uint8Array.of(1));
 const random = systemRandom();
 const derived = new WeakMap<Uint8Array, Uint8Array>();
 
-/** Returns the sealed JSON of a value. `place` names where it is kept, and opens it nowhere else. */
-export function seal(key: Uint8Array, place: string, value: unknown): Uint8Array {
+/** Returns JSON text sealed. `place` names where it is kept, and opens it nowhere else. */
+export function seal(key: Uint8Array, place: string, json: string): Uint8Array {
   const nonce = random.bytes(NONCE);
   const cipher = createCipheriv('aes-256-gcm', recordKey(key), nonce);
   cipher.setAAD(Buffer.from(place, 'utf8'));
-  const body = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
-  return Buffer.concat([Uint8Array.of(VERSION), nonce, body, cipher.getAuthTag()]);
+  const body = cipher.update(json, 'utf8');
+  // GCM holds nothing back: the end is only asked for so that there is a tag.
+  return Buffer.concat([Uint8Array.of(VERSION), nonce, body, cipher.final(), cipher.getAuthTag()]);
 }
 
 /**

@@ -7,7 +7,7 @@ import { concat, parseFrontier, TILE_WIDTH, type Frontier } from '@licet/evidenc
 import type { ListQuery, Row, RowKind } from '@licet/control-plane';
 import type { TileStore } from '@licet/log';
 import type { StoredEntry } from './answers.ts';
-import { conditions, INDEXED } from './columns.ts';
+import { cellOf, conditions, INDEXED } from './columns.ts';
 import { StoreError } from './errors.ts';
 
 export interface StoredState {
@@ -23,7 +23,7 @@ export interface StoredState {
 export interface SqliteReader extends TileStore {
   /** Undefined in a file that has never been opened for writing. */
   state(): StoredState | undefined;
-  /** A row with its rowid. */
+  /** A row with its rowid; 0 for a cell, which has none. */
   row(kind: RowKind, id: string): { readonly n: number; readonly row: Row } | undefined;
   list(query: ListQuery): readonly Row[];
   due(nowMs: number, limit: number): readonly string[];
@@ -66,6 +66,11 @@ export function createReader(db: DatabaseSync): SqliteReader {
       };
     },
     row(kind, id) {
+      const cell = cellOf(kind);
+      if (cell !== undefined) {
+        const held = on('SELECT version, ord, value FROM cell WHERE kind = ? AND id = ?').get(cell, id);
+        return held === undefined ? undefined : { n: 0, row: rowOf(kind, id, held) };
+      }
       const found = on('SELECT n, version, ord, value FROM row WHERE kind = ? AND id = ?').get(kind, id);
       return found === undefined ? undefined : { n: integer(found['n']), row: rowOf(kind, id, found) };
     },
@@ -74,14 +79,18 @@ export function createReader(db: DatabaseSync): SqliteReader {
       const ascending = query.ascending === true;
       const clauses = [
         'kind = ?',
-        ...where.map(([field]) => `${field} = ?`),
+        // The second half lets SQLite use the index, which leaves out the roots of all runs.
+        ...where.map(
+          ([field, value]) => `${field} = ?${field === 'parent' && value !== '' ? " AND parent > ''" : ''}`,
+        ),
         ...(query.after === undefined ? [] : [ascending ? 'ord > ?' : 'ord < ?']),
       ];
-      const sql = `SELECT id, version, ord, value FROM row WHERE ${clauses.join(' AND ')}
+      const cell = cellOf(query.kind);
+      const sql = `SELECT id, version, ord, value FROM ${cell === undefined ? 'row' : 'cell'} WHERE ${clauses.join(' AND ')}
         ORDER BY ord ${ascending ? 'ASC' : 'DESC'} LIMIT ?`;
       const after = query.after === undefined ? [] : [query.after];
       return on(sql)
-        .all(query.kind, ...where.map(([, value]) => value), ...after, query.limit)
+        .all(cell ?? query.kind, ...where.map(([, value]) => value), ...after, query.limit)
         .map((found) => rowOf(query.kind, text(found['id']), found));
     },
     due: (nowMs, limit) =>
@@ -95,7 +104,10 @@ export function createReader(db: DatabaseSync): SqliteReader {
     entriesOf: (exec) =>
       on('SELECT idx, bytes, leaf FROM entry WHERE exec = ? ORDER BY idx').all(exec).map(entryOf),
     find(leaf) {
-      const found = on('SELECT idx FROM entry WHERE leaf = ?').get(leaf);
+      const found = on('SELECT idx FROM entry WHERE substr(leaf, 1, 6) = ? AND leaf = ?').get(
+        leaf.slice(0, 6),
+        leaf,
+      );
       return found === undefined ? undefined : integer(found['idx']);
     },
     count: () => integer(on('SELECT count(*) AS n FROM entry').get()?.['n']),
@@ -110,17 +122,19 @@ export function createReader(db: DatabaseSync): SqliteReader {
       return leaves.length === 0 ? undefined : concat(...leaves);
     },
     head(size) {
-      const found = on('SELECT root FROM head WHERE size = ?').get(size);
+      const found = on('SELECT root FROM entry WHERE idx = ? AND root IS NOT NULL').get(size - 1);
       return found === undefined ? undefined : blob(found['root']);
     },
     headFrom(size) {
-      const found = on('SELECT size, root FROM head WHERE size >= ? ORDER BY size LIMIT 1').get(size);
-      return found === undefined ? undefined : { size: integer(found['size']), root: blob(found['root']) };
+      const found = on(
+        'SELECT idx, root FROM entry WHERE idx >= ? AND root IS NOT NULL ORDER BY idx LIMIT 1',
+      ).get(size - 1);
+      return found === undefined ? undefined : headOf(found);
     },
     heads: (start, end) =>
-      on('SELECT size, root FROM head WHERE size > ? AND size <= ? ORDER BY size')
+      on('SELECT idx, root FROM entry WHERE idx >= ? AND idx < ? AND root IS NOT NULL ORDER BY idx')
         .all(start, end)
-        .map((found) => ({ size: integer(found['size']), root: blob(found['root']) })),
+        .map(headOf),
     notes: (exec) =>
       on('SELECT note FROM note WHERE exec = ? ORDER BY n')
         .all(exec)
@@ -148,6 +162,11 @@ export function integer(value: Column): number {
   if (typeof value !== 'number') throw unexpected('an integer', value);
   return value;
 }
+
+const headOf = (found: Record<string, Column>): { readonly size: number; readonly root: Uint8Array } => ({
+  size: integer(found['idx']) + 1,
+  root: blob(found['root']),
+});
 
 const entryOf = (found: Record<string, Column>): StoredEntry => ({
   index: integer(found['idx']),

@@ -28,7 +28,7 @@ export function rebuildRows(files: Rebuilt, machine: Machine): number {
   const { db } = files;
   db.exec('BEGIN IMMEDIATE');
   try {
-    db.exec('DELETE FROM row');
+    db.exec('DELETE FROM row; DELETE FROM cell');
     const table = new RowTable(db, files.reader);
     let rows = new Overlay(table);
     let pending = 0;
@@ -43,7 +43,9 @@ export function rebuildRows(files: Rebuilt, machine: Machine): number {
       if (++pending === FLUSH) flush();
     }
     flush();
-    const count = integer(db.prepare('SELECT count(*) AS n FROM row').get()?.['n']);
+    const count = integer(
+      db.prepare('SELECT (SELECT count(*) FROM row) + (SELECT count(*) FROM cell) AS n').get()?.['n'],
+    );
     db.exec('COMMIT');
     return count;
   } catch (cause) {
@@ -57,10 +59,7 @@ export function rebuildRows(files: Rebuilt, machine: Machine): number {
 /** Yields the transitions in order: entries and notes of two cursors, merged by the transition's number. */
 function* recordedIn({ db, keys }: Rebuilt): Generator<Recorded> {
   const entries = db
-    .prepare(
-      `SELECT e.idx, e.bytes, e.leaf, e.transition, d.record, d.body
-       FROM entry e LEFT JOIN detail d ON d.idx = e.idx ORDER BY e.idx`,
-    )
+    .prepare('SELECT idx, bytes, leaf, transition, record, detail FROM entry ORDER BY idx')
     .iterate();
   const notes = db.prepare('SELECT exec, note, transition FROM note ORDER BY n').iterate();
   let entry = entries.next();
@@ -95,8 +94,8 @@ function detailOf(
   found: Record<string, SQLOutputValue>,
   keys: KeysFile,
 ): EntryDetail | undefined {
-  if (found['body'] === null || found['body'] === undefined) return undefined;
-  const body = blob(found['body']);
+  if (found['detail'] === null || found['detail'] === undefined) return undefined;
+  const body = blob(found['detail']);
   if (found['record'] === null) return JSON.parse(Buffer.from(body).toString('utf8')) as EntryDetail;
   const record = text(found['record']);
   const key = keys.get(record);

@@ -22,7 +22,7 @@ import type { LeaseSigner, Machine } from '@licet/control-plane';
 import { checkTree } from './check.ts';
 import { checkedBy } from './sqlite-checked.ts';
 import { syncPath, type DataFolder } from './data-folder.ts';
-import { planBatch, proofFromSeen, type BatchCommand, type BatchPlan } from './engine.ts';
+import { planBatch, proofFromSeen, type BatchCommand, type BatchPlan, type PlannedDetail } from './engine.ts';
 import { systemRandom } from './entropy.ts';
 import { messageOf, StoreError } from './errors.ts';
 import type { FaultPoint } from './faults.ts';
@@ -35,6 +35,7 @@ import { openForWriting } from './schema.ts';
 import { seal } from './seal.ts';
 import {
   packEntries,
+  textOf,
   type BatchReply,
   type CommandReply,
   type FaultPlan,
@@ -223,19 +224,19 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
 
   function writeEntries(plan: BatchPlan): void {
     const base = log.size;
-    const insert = statement('INSERT INTO entry (idx, bytes, leaf, transition, exec) VALUES (?, ?, ?, ?, ?)');
+    const insert = statement(
+      'INSERT INTO entry (idx, leaf, root, transition, exec, record, detail, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    );
     const insertRecord = statement('INSERT INTO record (id, body) VALUES (?, ?)');
-    const insertDetail = statement('INSERT INTO detail (idx, record, body) VALUES (?, ?, ?)');
-    for (const { id, key, body } of plan.records) insertRecord.run(id, seal(key, `record:${id}`, body));
+    for (const { id, key, body } of plan.records)
+      insertRecord.run(id, seal(key, `record:${id}`, textOf(body)));
     plan.entries.forEach(({ bytes, leaf, transition: number, exec, detail }, i) => {
       if (i === Math.floor(plan.entries.length / 2)) fault('torn-batch');
       const index = base + i;
-      insert.run(index, bytes, leaf, number, exec ?? null);
-      if (detail === undefined) return;
-      const { body, record } = detail;
-      const kept =
-        record === undefined ? Buffer.from(JSON.stringify(body)) : seal(record.key, `detail:${index}`, body);
-      insertDetail.run(index, record?.id ?? null, kept);
+      // The root of the batch stands with its last entry.
+      const root = i === plan.entries.length - 1 ? plan.appended.state.root : null;
+      const record = detail?.record;
+      insert.run(index, leaf, root, number, exec ?? null, record?.id ?? null, kept(index, detail), bytes);
     });
     const insertNote = statement('INSERT INTO note (exec, note, transition) VALUES (?, ?, ?)');
     for (const { exec, note, transition: number } of plan.notes) insertNote.run(exec, note, number);
@@ -246,12 +247,12 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       // The growing tile of level 0 is in the entries already; writing 8 KiB more per commit would buy nothing.
       if (level > 0 || width === TILE_WIDTH) putTile.run(level, index, hashes);
     }
-    if (plan.entries.length > 0) {
-      statement('INSERT INTO head (size, root) VALUES (?, ?)').run(
-        plan.appended.state.size,
-        plan.appended.state.root,
-      );
-    }
+  }
+
+  function kept(index: number, detail: PlannedDetail | undefined): Uint8Array | null {
+    if (detail === undefined) return null;
+    const text = JSON.stringify(detail.body);
+    return detail.record === undefined ? Buffer.from(text) : seal(detail.record.key, `detail:${index}`, text);
   }
 
   /** The fence: whoever finds another state than it left is not the only writer. Commands then see foreign rows. */

@@ -27,6 +27,7 @@ import { checkedBy } from './sqlite-checked.ts';
 import { createReader, type SqliteReader } from './sqlite-reader.ts';
 import { Bell, follow, Recent } from './watch.ts';
 import {
+  toWire,
   unpackEntry,
   type BatchReply,
   type CommandReply,
@@ -216,7 +217,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     },
     async commit(prepared, { lane = 'normal', seen } = {}) {
       requireWritable();
-      return batcher.submit(seen === undefined ? { prepared } : { prepared, seen }, lane);
+      const wire = toWire(prepared);
+      return batcher.submit(seen === undefined ? { prepared: wire } : { prepared: wire, seen }, lane);
     },
     async readBack(idem) {
       // While the outcome of a commit is in doubt there is no answer to give, not even "nothing".

@@ -3,9 +3,9 @@
  * buffers that change hands without a copy.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { HASH_LENGTH } from '@licet/evidence';
+import { HASH_LENGTH, type Json } from '@licet/evidence';
 import type { Lane, Prepared, Reply } from '@licet/control-plane';
-import type { StoreErrorCode } from './errors.ts';
+import { StoreError, type StoreErrorCode } from './errors.ts';
 import type { FaultPoint } from './faults.ts';
 import type { StoredSession } from './keys-file.ts';
 
@@ -55,6 +55,7 @@ export interface Opened {
 }
 
 export interface WireCommand {
+  /** The body of its record is JSON text: that crosses between threads as one string and is sealed as it is. */
   readonly prepared: Prepared;
   readonly lane: Lane;
   readonly seen?: number;
@@ -135,6 +136,20 @@ export interface UnpackedEntry {
   readonly bytes: Uint8Array;
   readonly leaf: Uint8Array;
   proof(): readonly Uint8Array[];
+}
+
+/** Returns a command in the form that crosses. */
+export function toWire(prepared: Prepared): Prepared {
+  const { record } = prepared;
+  return record === undefined
+    ? prepared
+    : { ...prepared, record: { ...record, body: JSON.stringify(record.body) } };
+}
+
+/** Returns the JSON text of a record that crossed. */
+export function textOf(body: Json): string {
+  if (typeof body !== 'string') throw new StoreError('ERR_STORE_CORRUPT', 'a record came without its text');
+  return body;
 }
 
 /** Returns the entries of a batch in four buffers of their own. */
