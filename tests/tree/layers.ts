@@ -15,7 +15,6 @@ const NOBLE = ['@noble/hashes', '@noble/curves', '@noble/post-quantum'] as const
 const CONSOLE = [
   'react',
   'react-dom',
-  'react-aria-components',
   '@tanstack/react-query',
   '@tanstack/react-router',
   '@tanstack/react-virtual',
