@@ -78,7 +78,7 @@ try {
 
 async function measure(on: Stage): Promise<LineageBench> {
   process.stderr.write(`making a run of ${executions} executions …\n`);
-  const run = await aRun(on, { agents: Math.min(120, Math.ceil(executions / 40)), executions });
+  const run = await aRun(on, { agents: Math.min(100, Math.ceil(executions / 40)), executions });
   await run.close();
   const found: { answer: number; paint: number; bytes: number; pan: Frames; scrub: Frames; empty: Frames }[] = [];
   for (let round = 0; round < rounds; round += 1) {

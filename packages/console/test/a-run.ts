@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { base64url, jwkThumbprint } from '@licet/evidence';
 import { assembleBundle, starterPolicy } from '@licet/policy';
 import { newPrivateJwk, publicHalf, type PinnedPlane } from '@licet/api';
-import { createDoor, openExecution, type OpenedExecution } from '@licet/sdk';
+import { createDoor, openExecution, processMemory, type OpenedExecution } from '@licet/sdk';
 import { readPlaneFolder, readSeed, signBundle, statePaths } from '@licet/server';
 
 import type { Stage } from './browser.ts';
@@ -33,6 +33,7 @@ const random = (): string => base64url(crypto.getRandomValues(new Uint8Array(16)
 interface Worker {
   readonly subject: string;
   readonly client: PinnedPlane;
+  /** What its executions happen below: its own session, or the one in which another agent spawned it. */
   readonly session: OpenedExecution;
 }
 
@@ -43,7 +44,8 @@ export async function aRun(
 ): Promise<MadeRun> {
   await publishWithoutLimits(stage);
   const workers: Worker[] = [];
-  const bridges: OpenedExecution[] = [];
+  // One memory for all doors of this process: they are one party.
+  const memory = processMemory();
   for (let at = 0; at < size.agents; at += 1) {
     const key = await newPrivateJwk();
     const made = await stage.operator.register({
@@ -58,27 +60,18 @@ export async function aRun(
       throw new Error(`no agent: ${JSON.stringify(made)}`);
     const client = await stage.plane.as({ key });
     const boss = workers[Math.floor((at - 1) / 6)];
-    let parent: string | undefined;
-    if (boss !== undefined) {
-      const bridge = await openExecution(createDoor(boss.client, boss.client.pinned), {
-        action: 'licet/session',
-        arguments: {},
-        parent: boss.session.executionId,
-        child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) },
-        claim: DOOR,
-      });
-      bridges.push(bridge);
-      parent = bridge.executionId;
-    }
-    const session = await openExecution(createDoor(client, client.pinned), {
+    const door = boss?.client ?? client;
+    const session = await openExecution(createDoor(door, { ...door.pinned, memory }, { deadlineMs: 9_000 }), {
       action: 'licet/session',
       arguments: {},
       claim: DOOR,
-      ...(parent === undefined ? {} : { parent }),
+      ...(boss === undefined
+        ? {}
+        : { parent: boss.session.executionId, child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) } }),
     });
     workers.push({ subject: made.subject, client, session });
   }
-  let [executions, denied, held, halted] = [workers.length + bridges.length, 0, 0, 0];
+  let [executions, denied, held, halted] = [workers.length, 0, 0, 0];
   let [aDenied, aHeld, aHalted] = ['', '', ''];
   const one = async (order: number): Promise<void> => {
     const { client, session } = workers[order % workers.length]!;
@@ -99,7 +92,7 @@ export async function aRun(
       door: DOOR,
     });
     if (answer.verdict === 'deny') {
-      if (kind !== 'deny') throw new Error(`denied: ${answer.code}`);
+      if (kind !== 'deny') throw new Error(`denied: ${answer.code}, its session: ${session.haltReason ?? 'runs'}`);
       denied += 1;
       aDenied ||= answer.executionId;
       return;
@@ -116,8 +109,8 @@ export async function aRun(
     await client.report(answer.executionId, { instance, status: kind === 'halt' ? 'halted' : 'completed' });
   };
   const left = size.executions - executions;
-  for (let at = 0; at < left; at += 48) {
-    const batch = Math.min(48, left - at);
+  for (let at = 0; at < left; at += 16) {
+    const batch = Math.min(16, left - at);
     await Promise.all(Array.from({ length: batch }, (_, step) => one(at + step)));
     executions += batch;
   }
@@ -134,7 +127,6 @@ export async function aRun(
     aDelegate: workers[1]?.session.executionId ?? '',
     async close() {
       for (const { session } of workers.toReversed()) await session.report({ status: 'completed' });
-      for (const bridge of bridges.toReversed()) await bridge.report({ status: 'completed' });
       for (const { client } of workers) await client.close();
     },
   };

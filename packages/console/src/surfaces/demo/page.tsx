@@ -136,9 +136,9 @@ function Demo({ view, lost }: { readonly view: DemoView; readonly lost: boolean 
           ) : (
             <Run key={selected.id} run={selected} dead={dead} approve={() => void perform(`approve/${selected.id}`)} />
           )}
-          {view.runs.length > 1 && <History runs={view.runs} shown={selected?.id} />}
         </div>
-        <World now={selected?.after ?? view.world} before={selected?.before} live={selected?.endedMs === undefined} current={view.world} folder={view.folder} />
+        <World now={selected?.after ?? view.world} before={selected?.before} live={dead || selected?.endedMs === undefined} current={view.world} folder={view.folder} />
+        {view.runs.length > 1 && <div className={css['runs']}><History runs={view.runs} shown={selected?.id} /></div>}
       </div>
     </Page>
   );

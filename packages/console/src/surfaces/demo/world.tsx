@@ -48,7 +48,7 @@ function Side({ title, side, before, processes }: { readonly title: string; read
           </ul>
         )}
         <h3>Processes: {processes}</h3>
-        {before !== undefined && before.processes.length > 0 && <p className="muted">{before.processes.length} before it was contained</p>}
+        {before !== undefined && before.processes.length > processes && <p className="muted">{before.processes.length} before it was contained</p>}
       </div>
     </Panel>
   );

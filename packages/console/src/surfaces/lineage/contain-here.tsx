@@ -13,7 +13,7 @@ type Preview = Awaited<ReturnType<PlaneClient['previewContainment']>>;
 export function ContainHere({ exec }: { readonly exec: string }) {
   const because = useMissing('operator');
   const preview = useMutation({
-    mutationFn: () => post<Preview>('/v1/containments/preview', { kind: 'subtree', id: exec }),
+    mutationFn: () => post<Preview>('/v1/containments/preview', { scope: { kind: 'subtree', id: exec } }),
   });
   const { data } = preview;
   const pending = data?.executions.filter(({ state }) => state !== 'running').length ?? 0;

@@ -3,6 +3,7 @@
  * is a picture; the tree view says the same to a screen reader, and keys here do all that a pointer can.
  */
 import {
+  memo,
   useEffect,
   useEffectEvent,
   useMemo,
@@ -47,6 +48,7 @@ export function LanesView(props: Props) {
   const palette = useRef<Palette>(undefined);
   const frame = useRef(0);
   const marks = useRef<readonly (readonly Mark[])[]>([]);
+  const marked = useRef<{ readonly lanes: readonly Lane[]; readonly view: Viewport }>(undefined);
   const drag = useRef<{ readonly x: number; readonly fromU: number; moved: boolean }>(undefined);
   const [focused, setFocused] = useState(false);
   const height = AXIS_HEIGHT + lanes.length * LANE_HEIGHT;
@@ -68,7 +70,12 @@ export function LanesView(props: Props) {
     const ctx = fit(element, view.current.width, height);
     if (ctx === undefined) return;
     const at = view.current;
-    marks.current = lanes.map((lane, index) => marksOf(tree, scale, lane, index, at));
+    // Scrubbing and selecting leave every mark where it is.
+    if (marked.current?.lanes !== lanes || marked.current.view !== at) {
+      marks.current = lanes.map((lane, index) => marksOf(tree, scale, lane, index, at));
+      marked.current = { lanes, view: at };
+    }
+    const lane = selected === undefined ? undefined : laneOf.get(selected);
     paintLanes(
       ctx,
       {
@@ -78,7 +85,7 @@ export function LanesView(props: Props) {
         view: at,
         height,
         nowU,
-        selected,
+        selected: lane === undefined ? undefined : { lane, position: lanes[lane]!.items.indexOf(selected!) },
         found,
         path: path.flatMap((item) => {
           const lane = laneOf.get(item);
@@ -227,34 +234,7 @@ export function LanesView(props: Props) {
 
   return (
     <div className={css['lanes']}>
-      <div className={css['laneNames']} style={{ paddingTop: AXIS_HEIGHT }}>
-        <ol aria-label="Lanes, one per agent">
-          {lanes.map((lane) => (
-            <li
-              key={lane.agent}
-              style={{ height: LANE_HEIGHT, paddingLeft: 12 + Math.min(lane.depth, 6) * 12 }}
-            >
-              <span className={css['laneName']} title={tree.agents[lane.agent]!.id}>
-                {lane.depth > 0 && <i aria-hidden="true">└</i>}
-                <Untrusted>{nameOf(tree.agents[lane.agent]!.id)}</Untrusted>
-              </span>
-              {lane.folded > 0 ? (
-                <button
-                  type="button"
-                  className={css['fold']}
-                  onClick={() => onExpand(lane)}
-                  title={`${lane.folded} agents below it are shown in this lane; press to unfold`}
-                >
-                  <span className="sr">Unfold </span>+{lane.folded}
-                  <span className="sr"> agents of {nameOf(tree.agents[lane.agent]!.id)}</span>
-                </button>
-              ) : (
-                <span className={css['laneCount']}>{lane.items.length.toLocaleString('en')}</span>
-              )}
-            </li>
-          ))}
-        </ol>
-      </div>
+      <LaneNames tree={tree} lanes={lanes} nameOf={nameOf} onExpand={onExpand} />
       <div
         className={css['canvasBox']}
         role="application"
@@ -310,3 +290,44 @@ export function LanesView(props: Props) {
     </div>
   );
 }
+
+interface NamesProps {
+  readonly tree: RunTree;
+  readonly lanes: readonly Lane[];
+  readonly nameOf: (agent: string) => string;
+  readonly onExpand: (lane: Lane) => void;
+}
+
+/** The names of the lanes: rendered when lanes change, not while time is scrubbed. */
+const LaneNames = memo(function LaneNames({ tree, lanes, nameOf, onExpand }: NamesProps) {
+  return (
+    <div className={css['laneNames']} style={{ paddingTop: AXIS_HEIGHT }}>
+      <ol aria-label="Lanes, one per agent">
+        {lanes.map((lane) => {
+          const { id } = tree.agents[lane.agent]!;
+          return (
+            <li key={lane.agent} style={{ height: LANE_HEIGHT, paddingLeft: 12 + Math.min(lane.depth, 6) * 12 }}>
+              <span className={css['laneName']} title={id}>
+                {lane.depth > 0 && <i aria-hidden="true">└</i>}
+                <Untrusted>{nameOf(id)}</Untrusted>
+              </span>
+              {lane.folded > 0 ? (
+                <button
+                  type="button"
+                  className={css['fold']}
+                  onClick={() => onExpand(lane)}
+                  title={`${lane.folded} agents below it are shown in this lane; press to unfold`}
+                >
+                  <span className="sr">Unfold </span>+{lane.folded}
+                  <span className="sr"> agents of {nameOf(id)}</span>
+                </button>
+              ) : (
+                <span className={css['laneCount']}>{lane.items.length.toLocaleString('en')}</span>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+    </div>
+  );
+});

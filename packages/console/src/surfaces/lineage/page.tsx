@@ -1,6 +1,6 @@
 /** `/lineage/:id` — who caused this, under whose authority, and what did it touch? */
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
 import { Page } from '../../components/panel.tsx';
@@ -10,7 +10,7 @@ import { isPublic } from '../../data/listener.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { KIND_WORDS, KindGlyph } from './glyph.tsx';
 import { FocusView } from './focus-view.tsx';
-import { lanesOf } from './lanes.ts';
+import { lanesOf, type Lane } from './lanes.ts';
 import { LanesView } from './lanes-view.tsx';
 import { NodePanel } from './node-panel.tsx';
 import { provOf } from './prov.ts';
@@ -28,6 +28,8 @@ import css from './lineage.module.css';
 const VIEWS = ['lanes', 'tree', 'focus'] as const;
 type View = (typeof VIEWS)[number];
 const VIEW_WORDS: Readonly<Record<View, string>> = { lanes: 'Lanes', tree: 'Tree', focus: 'Focus graph' };
+/** Follows the scrubber when there is time for it: the picture comes first. */
+const Then = memo(ThenPanel);
 /** Lanes that fit one screen; more are unfolded by hand. */
 const MAX_LANES = 24;
 
@@ -95,7 +97,7 @@ function Run({ data }: { readonly data: RunData }) {
   const folded = lanes.reduce((sum, lane) => sum + lane.folded, 0);
 
   const change = (
-    next: { readonly node?: string; readonly t?: string | undefined; readonly view?: string },
+    next: { readonly node?: string; readonly t?: number; readonly view?: string },
     replace = true,
   ): void =>
     void navigate({
@@ -111,11 +113,22 @@ function Run({ data }: { readonly data: RunData }) {
   useEffect(() => {
     if (dragMs === undefined) return;
     const timer = setTimeout(() => {
-      change({ t: String(dragMs) });
+      change({ t: dragMs });
       setDragMs(undefined);
     }, 200);
     return () => clearTimeout(timer);
   });
+
+  const unfold = useCallback((agent: number): void => {
+    setExpanded((before) => {
+      const next = new Set(before);
+      if (next.has(agent)) next.delete(agent);
+      else next.add(agent);
+      return next;
+    });
+  }, []);
+  const expand = useCallback(({ agent }: Lane): void => unfold(agent), [unfold]);
+  const settledMs = useDeferredValue(nowMs);
 
   const step = (by: 1 | -1): void => {
     const { items } = tree;
@@ -159,13 +172,6 @@ function Run({ data }: { readonly data: RunData }) {
     document.addEventListener('keydown', listen);
     return () => document.removeEventListener('keydown', listen);
   }, []);
-  const unfold = (agent: number): void =>
-    setExpanded((before) => {
-      const next = new Set(before);
-      if (next.has(agent)) next.delete(agent);
-      else next.add(agent);
-      return next;
-    });
   const goFound = (by: 1 | -1): void => {
     if (found === undefined || found.length === 0) return;
     const at = selected === undefined ? -1 : found.indexOf(selected);
@@ -216,7 +222,8 @@ function Run({ data }: { readonly data: RunData }) {
         <ul className={css['legend']} aria-label="Executions by mark">
           {KINDS.map((kind) => (
             <li key={kind} className={css[`ink-${kind}`]}>
-              <KindGlyph kind={kind} /> {tree.counts[kind].toLocaleString('en')} {KIND_WORDS[kind]}
+              <KindGlyph kind={kind} /> {tree.counts[kind].toLocaleString('en')}{' '}
+              {kind === 'gap' && tree.counts.gap !== 1 ? 'gaps in the record' : KIND_WORDS[kind]}
             </li>
           ))}
         </ul>
@@ -266,7 +273,7 @@ function Run({ data }: { readonly data: RunData }) {
                 nowU={scale.toU(nowMs)}
                 nameOf={nameOf}
                 onSelect={select}
-                onExpand={({ agent }) => unfold(agent)}
+                onExpand={expand}
                 onView={(from, to) =>
                   setInView((before) => (before[0] === from && before[1] === to ? before : [from, to]))
                 }
@@ -311,7 +318,7 @@ function Run({ data }: { readonly data: RunData }) {
               onFocus={() => change({ view: 'focus' }, false)}
             />
           )}
-          <ThenPanel tree={tree} ms={nowMs} />
+          <Then tree={tree} ms={settledMs} />
         </aside>
       </div>
     </Page>

@@ -71,7 +71,8 @@ export interface LanePicture {
   readonly height: number;
   /** Where the scrubber stands, 0 to 1. */
   readonly nowU: number;
-  readonly selected: number | undefined;
+  /** Lane of the selected execution and its position in the lane's items. */
+  readonly selected: { readonly lane: number; readonly position: number } | undefined;
   /** Ancestors of the selected one with their lane and place, root first, ending with itself. */
   readonly path: readonly { readonly lane: number; readonly x: number }[];
   /** Executions found by the search; undefined when nothing is searched for. */
@@ -142,11 +143,8 @@ export function paintLanes(ctx: CanvasRenderingContext2D, picture: LanePicture, 
     for (const [order, mark] of lane.entries()) {
       if (mark.x < -20 || mark.x > width + 20) continue;
       let known = found === undefined;
-      let held = false;
-      for (let one = mark.first; one < mark.end && !(known && held); one += 1) {
-        known ||= found!.has(items[one]!);
-        held ||= items[one] === selected;
-      }
+      for (let one = mark.first; one < mark.end && !known; one += 1) known = found!.has(items[one]!);
+      const held = selected?.lane === at && selected.position >= mark.first && selected.position < mark.end;
       const later = fromU + mark.x / pixels > nowU + 1e-9;
       ctx.globalAlpha = known ? (later ? 0.4 : 1) : 0.14;
       if (held) {
