@@ -65,7 +65,7 @@ function RunPage({ id }: { readonly id: string }) {
 }
 
 function Run({ data }: { readonly data: RunData }) {
-  const { tree, run, named, lineage } = data;
+  const { tree, run, named, lineage, partial } = data;
   const search = useSearch({ strict: false });
   const navigate = useNavigate();
   const nameOf = useNames();
@@ -184,8 +184,9 @@ function Run({ data }: { readonly data: RunData }) {
       title="Lineage"
       lead={
         <>
+          {partial && 'The newest '}
           {counted(tree.items.length, 'execution')} in {counted(lanes.length, 'lane')}
-          {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />
+          {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />{partial && ' · the rest is being folded from the log …'}
         </>
       }
       actions={
@@ -342,7 +343,7 @@ function Stage({
       </Empty>
     );
   return (
-    <section className={css['picture']} aria-label={VIEW_WORDS[view]}>
+    <section className={css['picture']} aria-label={`${VIEW_WORDS[view]} view`}>
       {children}
     </section>
   );

@@ -1,6 +1,7 @@
 /** A run from either listener, as a tree: the operator's with names and resources, the public one redacted (RULE 42). */
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
+import type { ExecutionView } from '@licet/api';
 import type { Lineage, LineageNode, OutcomeStatus } from '@licet/evidence';
 import { get } from '../../data/call.ts';
 import { isPublic } from '../../data/listener.ts';
@@ -15,64 +16,92 @@ export interface RunData {
   readonly named: string;
   readonly lineage: Lineage;
   readonly tree: RunTree;
+  /** Only the newest executions are there yet. */
+  readonly partial: boolean;
 }
 
-interface Place {
-  readonly run: string;
-}
+type Executions = { readonly items: readonly ExecutionView[] };
+/** Executions that are painted before the whole run is there. */
+const FIRST = 200;
 
-/** Returns the run that an execution belongs to. Any execution of a run leads to it. */
+/**
+ * Returns the run that an execution belongs to; any execution of a run leads to it. Folding a long run from its entries
+ * takes the plane seconds, so its newest executions are shown first, and said to be that.
+ */
 export function useRun(id: string) {
-  return useQuery({
-    queryKey: ['lineage', id],
+  const first = useQuery({
+    queryKey: ['lineage', id, 'first'],
     queryFn: async ({ signal }): Promise<RunData> => {
-      const of = encodeURIComponent(id);
       const base = isPublic ? '/v1/public' : '/v1';
-      const { run } = await get<Place>(`${base}/executions/${of}`, signal);
-      const path = isPublic ? `/v1/public/lineage/${run}` : `/v1/runs/${run}/lineage`;
-      const lineage = isPublic
-        ? fromPublic(await get<{ readonly executions: readonly PublicExecution[] }>(path, signal), run)
-        : await get<Lineage>(path, signal);
-      return { run, named: id, lineage, tree: runTree(lineage) };
+      const { run } = await get<{ readonly run: string }>(`${base}/executions/${encodeURIComponent(id)}`, signal);
+      if (isPublic) return runData(id, await wholeOf(run, signal));
+      const { items } = await get<Executions>(`/v1/executions?run=${run}&limit=${FIRST}`, signal);
+      return { ...runData(id, fromViews(items, run)), partial: items.length === FIRST };
     },
+    structuralSharing: false,
+    staleTime: Infinity,
+  });
+  const run = first.data?.run;
+  const whole = useQuery({
+    queryKey: ['lineage', id, 'whole'],
+    queryFn: async ({ signal }) => runData(id, await wholeOf(run!, signal)),
+    enabled: run !== undefined && !isPublic,
     // A run of ten thousand is not compared field by field each time the log grows.
     structuralSharing: false,
-    placeholderData: (previous) => (previous?.named === id ? previous : undefined),
     staleTime: 5_000,
   });
+  return {
+    data: whole.data ?? (first.data?.partial === true || isPublic ? first.data : undefined),
+    error: first.error ?? whole.error,
+    refetch: () => (first.error === null ? whole.refetch() : first.refetch()),
+  };
 }
 
-/** The redacted executions as the same graph: places and verdicts, no principal, action or resource. */
-export function fromPublic(
-  { executions }: { readonly executions: readonly PublicExecution[] },
-  run: string,
-): Lineage {
-  const nodes = executions.map((one): LineageNode => {
-    const { executionId, parent, verdict, code, permit, start, outcome, decision, atMs } = one;
-    return {
-      exec: executionId,
-      ...(parent === undefined ? {} : { parent }),
-      chain: [],
-      verdict,
-      ...(code === undefined || verdict === 'allow' ? {} : { code }),
-      refusals: verdict === 'allow' ? [] : [decision],
-      ...(permit === undefined ? {} : { permit }),
-      approvals: [],
-      ...(start === undefined ? {} : { start: { index: start.index, leaf: start.leaf } }),
-      ...(outcome === undefined
-        ? {}
-        : {
-            outcome: { index: outcome.index, leaf: outcome.leaf, status: outcome.status as OutcomeStatus },
-            endMs: outcome.atMs,
-          }),
-      atMs,
-      renewals: 0,
-      gaps:
-        outcome !== undefined && start === undefined && outcome.status !== 'expired'
-          ? ['outcome without a start']
-          : [],
-    };
-  });
+const runData = (named: string, lineage: Lineage): RunData => ({
+  run: lineage.run ?? named,
+  named,
+  lineage,
+  tree: runTree(lineage),
+  partial: false,
+});
+
+async function wholeOf(run: string, signal: AbortSignal): Promise<Lineage> {
+  if (!isPublic) return get<Lineage>(`/v1/runs/${run}/lineage`, signal);
+  const { executions } = await get<{ readonly executions: readonly PublicExecution[] }>(`/v1/public/lineage/${run}`, signal);
+  return fromViews(executions, run);
+}
+
+/**
+ * Executions as the lists show them, as the same graph, in time: places and verdicts, and what the listener shows of
+ * principals and actions. Whether entries are missing only the folded run can tell.
+ */
+export function fromViews(executions: readonly (PublicExecution & Partial<Pick<ExecutionView, 'chain' | 'action'>>)[], run: string): Lineage {
+  const nodes = executions
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map((one): LineageNode => {
+      const { executionId, parent, verdict, code, permit, start, outcome, decision, atMs, chain, action } = one;
+      return {
+        exec: executionId,
+        ...(parent === undefined ? {} : { parent }),
+        chain: chain ?? [],
+        ...(action === undefined ? {} : { action }),
+        verdict,
+        ...(code === undefined || verdict === 'allow' ? {} : { code }),
+        refusals: verdict === 'allow' ? [] : [decision],
+        ...(permit === undefined ? {} : { permit: { index: permit.index, leaf: permit.leaf } }),
+        approvals: [],
+        ...(start === undefined ? {} : { start: { index: start.index, leaf: start.leaf } }),
+        ...(outcome === undefined
+          ? {}
+          : {
+              outcome: { index: outcome.index, leaf: outcome.leaf, status: outcome.status as OutcomeStatus },
+              endMs: outcome.atMs,
+            }),
+        atMs,
+        renewals: 0,
+        gaps: [],
+      };
+    });
   const edges = nodes.flatMap(({ exec, parent }) =>
     parent === undefined ? [] : [{ kind: 'caused' as const, from: parent, to: exec }],
   );
