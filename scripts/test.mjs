@@ -17,6 +17,9 @@ const options = { cwd: ROOT, env: environment(), stdio: ['ignore', 'inherit', 'i
 const started = performance.now();
 const checked = spawnSync(PINNED_NODE, ['scripts/check.ts', '--without-tree'], options).status === 0;
 
+// The pages that the end-to-end tests open.
+const built = spawnSync(PINNED_NODE, ['packages/console/bin/build.mjs'], options).status === 0;
+
 const folder = mkdtempSync(join(tmpdir(), 'licet-test-'));
 const report = join(folder, 'report.json');
 const ran = spawnSync(
@@ -54,10 +57,11 @@ function counted() {
 const { passed, failed, skipped, complete } = counted();
 rmSync(folder, { recursive: true, force: true });
 
-const stepFailures = checked ? 0 : 1;
+const stepFailures = (checked ? 0 : 1) + (built ? 0 : 1);
 const unexplained = ran.status !== 0 && failed === 0 ? 1 : 0;
 const seconds = Math.round((performance.now() - started) / 1000);
 if (!checked) process.stdout.write('`npm run check` failed; it counts as one failure.\n');
+if (!built) process.stdout.write('The pages could not be built; it counts as one failure.\n');
 if (ran.error?.code === 'ETIMEDOUT')
   process.stdout.write(`The tests did not end within ${VITEST_LIMIT_MS / 1000} s.\n`);
 if (skipped > 0) process.stdout.write(`${skipped} skipped; each names its reason above or in its file.\n`);
