@@ -62,23 +62,29 @@ export function serveConsole(app: FastifyInstance, listener: 'control' | 'public
       html.replace('name="licet-listener" content="control"', `name="licet-listener" content="${listener}"`),
     );
   };
-  app.get('/', page);
+  // Pages are no part of the contract that /openapi.json describes.
+  const pages = { schema: { hide: true } } as const;
+  app.get('/', pages, page);
   for (const path of PAGES) {
-    app.get(path, page);
-    app.get(`${path}/*`, page);
+    app.get(path, pages, page);
+    app.get(`${path}/*`, pages, page);
   }
-  app.get('/licet.svg', async (_request, reply) =>
+  app.get('/licet.svg', pages, async (_request, reply) =>
     send(reply, 'svg', 'max-age=3600', PAGE_POLICY).send(await read(join(dist, 'licet.svg'))),
   );
-  app.get<{ readonly Params: { readonly name: string } }>('/assets/:name', async ({ params }, reply) => {
-    // A name of the build, not a path: nothing can be reached through it but a file of this folder.
-    const match = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.([a-z0-9]+)$/.exec(params.name);
-    const type = match?.[1];
-    if (type === undefined || !Object.hasOwn(TYPES, type) || params.name.includes('..')) throw missing();
-    const policy = params.name.includes('sealed-worker') ? SEALED_WORKER_POLICY : PAGE_POLICY;
-    const bytes = await read(join(dist, 'assets', params.name));
-    return send(reply, type, 'public, max-age=31536000, immutable', policy).send(bytes);
-  });
+  app.get<{ readonly Params: { readonly name: string } }>(
+    '/assets/:name',
+    pages,
+    async ({ params }, reply) => {
+      // A name of the build, not a path: nothing can be reached through it but a file of this folder.
+      const match = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.([a-z0-9]+)$/.exec(params.name);
+      const type = match?.[1];
+      if (type === undefined || !Object.hasOwn(TYPES, type) || params.name.includes('..')) throw missing();
+      const policy = params.name.includes('sealed-worker') ? SEALED_WORKER_POLICY : PAGE_POLICY;
+      const bytes = await read(join(dist, 'assets', params.name));
+      return send(reply, type, 'public, max-age=31536000, immutable', policy).send(bytes);
+    },
+  );
 }
 
 /**
