@@ -81,7 +81,15 @@ async function measure(on: Stage): Promise<LineageBench> {
   process.stderr.write(`making a run of ${executions} executions …\n`);
   const run = await aRun(on, { agents: Math.min(100, Math.ceil(executions / 40)), executions });
   await run.close();
-  const found: { answer: number; paint: number; whole: number; bytes: number; pan: Frames; scrub: Frames; empty: Frames }[] = [];
+  const found: {
+    answer: number;
+    paint: number;
+    whole: number;
+    bytes: number;
+    pan: Frames;
+    scrub: Frames;
+    empty: Frames;
+  }[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const watched = await aPage(on);
     const { page } = watched;
@@ -116,12 +124,18 @@ async function measure(on: Stage): Promise<LineageBench> {
     ...result,
     emptyFps: Math.round(middle(({ empty }) => empty.fps)),
     worstPanFrameMs: Math.round(middle(({ pan }) => pan.worstMs)),
-    ok: result.firstPaintMs <= LIMITS.firstPaintMs && result.panFps >= LIMITS.fps && result.scrubFps >= LIMITS.fps,
+    ok:
+      result.firstPaintMs <= LIMITS.firstPaintMs &&
+      result.panFps >= LIMITS.fps &&
+      result.scrubFps >= LIMITS.fps,
   };
 }
 
 /** Waits for painted lanes, and looks at the pixels afterwards. Times count from the navigation. */
-function painted(page: Page, all: number): Promise<{ answer: number; paint: number; whole: number; bytes: number }> {
+function painted(
+  page: Page,
+  all: number,
+): Promise<{ answer: number; paint: number; whole: number; bytes: number }> {
   return page.evaluate(async (count) => {
     const canvas = (): HTMLCanvasElement | null => document.querySelector('canvas[data-painted]');
     while (canvas() === null) await new Promise(requestAnimationFrame);
@@ -131,11 +145,14 @@ function painted(page: Page, all: number): Promise<{ answer: number; paint: numb
     while (document.querySelector(lanes) === null) await new Promise(requestAnimationFrame);
     for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
     const whole = performance.now();
-    const copy = new OffscreenCanvas(canvas()!.width, canvas()!.height).getContext('2d', { willReadFrequently: true })!;
+    const copy = new OffscreenCanvas(canvas()!.width, canvas()!.height).getContext('2d', {
+      willReadFrequently: true,
+    })!;
     copy.drawImage(canvas()!, 0, 0);
     const { data } = copy.getImageData(0, 30, copy.canvas.width, Math.min(200, copy.canvas.height - 30));
     const seen = new Set<number>();
-    for (let at = 0; at < data.length; at += 4) seen.add((data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!);
+    for (let at = 0; at < data.length; at += 4)
+      seen.add((data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!);
     if (seen.size < 4) throw new Error('the canvas says that it is painted, and holds no marks');
     const call = performance
       .getEntriesByType('resource')
@@ -160,4 +177,3 @@ function frames(page: Page, step: string): Promise<Frames> {
     return { fps: (1_000 * gaps.length) / (times.at(-1)! - times[0]!), worstMs: Math.max(...gaps) };
   }, step);
 }
-

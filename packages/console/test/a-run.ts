@@ -67,7 +67,10 @@ export async function aRun(
       claim: DOOR,
       ...(boss === undefined
         ? {}
-        : { parent: boss.session.executionId, child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) } }),
+        : {
+            parent: boss.session.executionId,
+            child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) },
+          }),
     });
     workers.push({ subject: made.subject, client, session });
   }
@@ -92,7 +95,8 @@ export async function aRun(
       door: DOOR,
     });
     if (answer.verdict === 'deny') {
-      if (kind !== 'deny') throw new Error(`denied: ${answer.code}, its session: ${session.haltReason ?? 'runs'}`);
+      if (kind !== 'deny')
+        throw new Error(`denied: ${answer.code}, its session: ${session.haltReason ?? 'runs'}`);
       denied += 1;
       aDenied ||= answer.executionId;
       return;

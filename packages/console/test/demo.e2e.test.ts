@@ -30,7 +30,9 @@ let folder: string;
 beforeAll(async () => {
   spawnSync(process.execPath, [join(PACKAGES, 'console', 'bin', 'build.mjs')]);
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'demo-')));
-  child = spawn(process.execPath, [CLI, 'demo', '--ui', '--json', '--folder', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child = spawn(process.execPath, [CLI, 'demo', '--ui', '--json', '--folder', folder], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let errors = '';
   child.stderr!.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   started = await new Promise<Started>((resolve, reject) => {
@@ -58,7 +60,8 @@ async function enter(options: Parameters<typeof aPage>[1] = {}): Promise<Watched
 }
 const idle = (page: Page): Promise<void> =>
   page.locator('[aria-label=Scenarios] button:not([aria-disabled])').nth(4).waitFor();
-const stage = (page: Page, name: string) => page.getByRole('list', { name: 'Five stages' }).getByRole('listitem').filter({ hasText: name });
+const stage = (page: Page, name: string) =>
+  page.getByRole('list', { name: 'Five stages' }).getByRole('listitem').filter({ hasText: name });
 const inWorkspace = (name: string): string => join(folder, 'workspace', name);
 const free = (...parts: readonly string[]): string => join(folder, 'ungoverned', ...parts);
 
@@ -83,7 +86,9 @@ test('a permitted write fills the five stages with entries of the log, and is on
   const permit = /entry (\d+)/.exec((await stage(page, 'Authorize').textContent())!)![1]!;
   const outcome = /entry (\d+)/.exec((await stage(page, 'Audit').textContent())!)![1]!;
   // The figures are those of the log: the public feed of the plane has the same entries at the same places.
-  const feed = (await (await fetch(`${origin}/v1/public/feed?after=${Number(permit) - 1}&limit=5`)).json()) as {
+  const feed = (await (
+    await fetch(`${origin}/v1/public/feed?after=${Number(permit) - 1}&limit=5`)
+  ).json()) as {
     readonly items: readonly { readonly index: number; readonly type: string }[];
   };
   expect(feed.items.find(({ index }) => index === Number(permit))?.type).toBe('permit');
@@ -112,7 +117,10 @@ test('a held move waits for a person, and no single key approves it', async () =
   await approve.waitFor();
   for (const key of ['a', 'y', 'Enter', ' ']) await page.keyboard.press(key);
   expect(await approve.isVisible()).toBe(true);
-  const draft = (await page.getByText(/^draft-run-\d+\.txt$/).first().textContent())!;
+  const draft = (await page
+    .getByText(/^draft-run-\d+\.txt$/)
+    .first()
+    .textContent())!;
   expect(existsSync(inWorkspace(draft))).toBe(true);
   await approve.focus();
   await page.keyboard.press('Enter');
@@ -124,22 +132,38 @@ test('a held move waits for a person, and no single key approves it', async () =
 });
 
 test.each([
-  ['Replayed permit', 'The order arrived once; the second use was refused: spent.', 'The order arrived twice.'],
-  ['Altered argument', 'Nothing arrived: the permit commits to other arguments', 'An order of 9,999 arrived.'],
-  ['Forged answer', 'No file: the yes was not signed by the log that this door trusts.', 'Believed it and wrote forged.txt.'],
+  [
+    'Replayed permit',
+    'The order arrived once; the second use was refused: spent.',
+    'The order arrived twice.',
+  ],
+  [
+    'Altered argument',
+    'Nothing arrived: the permit commits to other arguments',
+    'An order of 9,999 arrived.',
+  ],
+  [
+    'Forged answer',
+    'No file: the yes was not signed by the log that this door trusts.',
+    'Believed it and wrote forged.txt.',
+  ],
   ['Revoked in mid-run', 'after the revocation', 'Still writing'],
   ['Contained tree', 'none in the process list', 'processes run on'],
-])('%s is stopped here and happens beside it', async (name, governed, beside) => {
-  const watched = await enter();
-  const { page } = watched;
-  await idle(page);
-  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
-  await page.getByText(governed).waitFor();
-  await page.getByText(beside).first().waitFor();
-  if (name === 'Forged answer') expect(existsSync(inWorkspace('forged.txt'))).toBe(false);
-  await watched.settle();
-  await watched.close();
-}, 120_000);
+])(
+  '%s is stopped here and happens beside it',
+  async (name, governed, beside) => {
+    const watched = await enter();
+    const { page } = watched;
+    await idle(page);
+    await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+    await page.getByText(governed).waitFor({ timeout: 60_000 });
+    await page.getByText(beside).first().waitFor();
+    if (name === 'Forged answer') expect(existsSync(inWorkspace('forged.txt'))).toBe(false);
+    await watched.settle();
+    await watched.close();
+  },
+  120_000,
+);
 
 test('the evidence that is taken is verified by a stranger', async () => {
   const watched = await enter();
@@ -148,7 +172,10 @@ test('the evidence that is taken is verified by a stranger', async () => {
   await page.keyboard.press('1');
   await page.getByText('plan.txt is on disk').waitFor();
   const saved = async (name: string): Promise<string> => {
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name }).click(),
+    ]);
     const path = join(folder, `${name.replaceAll(' ', '-')}.json`);
     await download.saveAs(path);
     return path;
@@ -178,12 +205,18 @@ test('with the plane killed the refusal is shown within 2 s, the lease ends at i
   // Nothing new is permitted, and the page says by whom it was refused.
   await page.keyboard.press('1');
   await page.getByText('No file was written, because nobody could permit it.').waitFor();
-  expect(await page.getByRole('button', { name: /^Replayed permit/ }).getAttribute('aria-disabled')).toBe('true');
+  expect(await page.getByRole('button', { name: /^Replayed permit/ }).getAttribute('aria-disabled')).toBe(
+    'true',
+  );
 
   const panel = page.getByRole('region', { name: 'The plane is dead' });
   await panel.getByText(/left, signed until/).waitFor();
   await panel.getByText('lease_ended').waitFor({ timeout: 45_000 });
-  const [ended, signed] = (await panel.locator('time').evaluateAll((all) => all.map((one) => (one as HTMLTimeElement).dateTime))).slice(-2).map((text) => Date.parse(text));
+  const [ended, signed] = (
+    await panel.locator('time').evaluateAll((all) => all.map((one) => (one as HTMLTimeElement).dateTime))
+  )
+    .slice(-2)
+    .map((text) => Date.parse(text));
   // Never after what was signed, but for the moment it takes to stop; and not long before.
   expect(ended! - signed!).toBeLessThan(1_000);
   expect(signed! - ended!).toBeLessThan(3_000);
@@ -208,7 +241,9 @@ test('reset puts the world back, and the log keeps what happened', async () => {
   await page.getByRole('heading', { name: 'Nothing has run yet' }).waitFor();
   expect(existsSync(inWorkspace('plan.txt'))).toBe(false);
   expect(readFileSync(free('outside', 'secret.txt'), 'utf8')).toBe('not for agents\n');
-  expect(((await (await fetch(`${origin}/status`)).json()) as { readonly size: number }).size).toBeGreaterThanOrEqual(size);
+  expect(
+    ((await (await fetch(`${origin}/status`)).json()) as { readonly size: number }).size,
+  ).toBeGreaterThanOrEqual(size);
   await watched.settle();
   await watched.close();
 }, 120_000);
@@ -222,10 +257,19 @@ test.each([
   const { host, port } = new URL(origin);
   for (const path of ['kill', 'run/permitted', 'reset']) {
     const status = await new Promise<number>((resolve, reject) =>
-      request({ port, host: '127.0.0.1', path: `/demo/api/${path}`, method: 'POST', headers: { host, origin, ...headers } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      })
+      request(
+        {
+          port,
+          host: '127.0.0.1',
+          path: `/demo/api/${path}`,
+          method: 'POST',
+          headers: { host, origin, ...headers },
+        },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode ?? 0);
+        },
+      )
         .on('error', reject)
         .end(),
     );
@@ -242,14 +286,18 @@ test('rule 46: a signed-in page without the header, or with a scenario of its ow
   });
   expect(statuses).toEqual([403, 403]);
   // The plane itself knows no such routes.
-  expect((await fetch(`${started.url}/demo/api/kill`, { method: 'POST' })).status).toBeGreaterThanOrEqual(400);
+  expect((await fetch(`${started.url}/demo/api/kill`, { method: 'POST' })).status).toBeGreaterThanOrEqual(
+    400,
+  );
   await watched.close();
 });
 
 test('narrow and dark, it is whole', async () => {
   const watched = await enter({ width: 390, height: 844, dark: true });
   await idle(watched.page);
-  const overflow = await watched.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const overflow = await watched.page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   expect(overflow).toBeLessThanOrEqual(0);
   await watched.settle();
   await watched.close();

@@ -26,7 +26,9 @@ test('the lanes are painted, and every figure is that of the run', async () => {
   const { page } = watched;
   await signIn(page, stage, `/lineage/${run.run}`);
   await page.locator(painted).waitFor();
-  await page.getByText(`${run.executions} executions in 24 lanes, ${run.agents - 24} agents folded`).waitFor();
+  await page
+    .getByText(`${run.executions} executions in 24 lanes, ${run.agents - 24} agents folded`)
+    .waitFor();
   const legend = page.getByRole('list', { name: 'Executions by mark' });
   await legend.getByText(`${run.denied} denied`).waitFor();
   await legend.getByText(`${run.held} held`).waitFor();
@@ -70,8 +72,15 @@ test('by keys alone: an execution is chosen, its cause, its focus, its proof', a
   await expect.poll(() => page.url()).toContain(`node=${view.parent}`);
   await page.keyboard.press('f');
   await expect.poll(() => page.url()).toContain('view=focus');
-  await page.getByRole('region', { name: 'Focus graph' }).getByRole('button', { name: /more$/ }).first().waitFor();
-  await page.getByRole('button', { name: /^Proof of entry/ }).first().focus();
+  await page
+    .getByRole('region', { name: 'Focus graph' })
+    .getByRole('button', { name: /more$/ })
+    .first()
+    .waitFor();
+  await page
+    .getByRole('button', { name: /^Proof of entry/ })
+    .first()
+    .focus();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: /^Entry / }).waitFor();
   await watched.settle();
@@ -90,7 +99,9 @@ test('the tree is complete for a screen reader: all rows counted, levels and set
   expect(await first.getAttribute('aria-level')).toBe('1');
   await first.focus();
   await page.keyboard.press('End');
-  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-rowindex'))).toBe(String(run.executions + 1));
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-rowindex')))
+    .toBe(String(run.executions + 1));
   await page.keyboard.press('Home');
   await page.keyboard.press('ArrowLeft');
   await expect.poll(() => grid.getAttribute('aria-rowcount')).toBe('2');
@@ -99,9 +110,15 @@ test('the tree is complete for a screen reader: all rows counted, levels and set
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect.poll(() => page.url()).toContain('node=');
-  const sets = await grid.locator('[role=row][aria-level]').evaluateAll((rows) =>
-    rows.every((row) => Number(row.getAttribute('aria-posinset')) >= 1 && Number(row.getAttribute('aria-posinset')) <= Number(row.getAttribute('aria-setsize'))),
-  );
+  const sets = await grid
+    .locator('[role=row][aria-level]')
+    .evaluateAll((rows) =>
+      rows.every(
+        (row) =>
+          Number(row.getAttribute('aria-posinset')) >= 1 &&
+          Number(row.getAttribute('aria-posinset')) <= Number(row.getAttribute('aria-setsize')),
+      ),
+    );
   expect(sets).toBe(true);
   await watched.settle();
   await watched.close();
@@ -128,9 +145,14 @@ test('containing from here says first what it would stop, and is confirmed on th
   const watched = await aPage(stage);
   const { page } = watched;
   await signIn(page, stage, `/lineage/${run.run}?node=${run.aDelegate}`);
-  const { executions, agents } = await stage.operator.previewContainment({ kind: 'subtree', id: run.aDelegate });
+  const { executions, agents } = await stage.operator.previewContainment({
+    kind: 'subtree',
+    id: run.aDelegate,
+  });
   await page.getByRole('button', { name: 'Preview containing from here' }).click();
-  await page.getByText(`Would stop ${executions.length} open executions of ${agents.length} agents`).waitFor();
+  await page
+    .getByText(`Would stop ${executions.length} open executions of ${agents.length} agents`)
+    .waitFor();
   await page.getByRole('link', { name: 'Go to the confirmation' }).click();
   await page.waitForURL(/\/containment\?kind=subtree/);
   // Looking is not containing.
@@ -147,11 +169,16 @@ test('search finds within the run, and both exports hold every execution', async
   await page.keyboard.press('Enter');
   await page.getByRole('region', { name: 'Execution' }).getByText('denied').first().waitFor();
   const save = async (name: string): Promise<unknown> => {
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name }).click(),
+    ]);
     return JSON.parse(readFileSync(await download.path(), 'utf8'));
   };
   expect(((await save('Export JSON')) as Lineage).nodes).toHaveLength(run.executions);
-  expect(Object.keys(((await save('Export PROV')) as { readonly activity: object }).activity)).toHaveLength(run.executions);
+  expect(Object.keys(((await save('Export PROV')) as { readonly activity: object }).activity)).toHaveLength(
+    run.executions,
+  );
   await watched.close();
 });
 
@@ -162,7 +189,10 @@ test('any execution of a run leads to it, and an unknown id says so', async () =
   await page.getByText(`${run.executions} executions`).waitFor();
   await page.getByRole('region', { name: 'Execution' }).getByText('denied').first().waitFor();
   await page.goto(`${stage.url}/lineage`);
-  await page.getByRole('link', { name: /Planner|Worker/ }).first().waitFor();
+  await page
+    .getByRole('link', { name: /Planner|Worker/ })
+    .first()
+    .waitFor();
   await watched.settle();
   await page.goto(`${stage.url}/lineage/01900000-0000-7000-8000-000000000000`);
   await page.getByText('There is no such run here.').waitFor();
@@ -176,7 +206,8 @@ test('rule 42: the public listener shows the run without names, actions or resou
   await page.locator(painted).waitFor();
   await page.getByText(`${run.executions} executions`).waitFor();
   const text = (await page.locator('main').textContent())!;
-  for (const secret of ['Planner', 'Worker', 'write_file', stage.workspace, 'u-owner']) expect(text).not.toContain(secret);
+  for (const secret of ['Planner', 'Worker', 'write_file', stage.workspace, 'u-owner'])
+    expect(text).not.toContain(secret);
   const button = page.getByRole('button', { name: 'Preview containing from here' });
   expect(await button.getAttribute('aria-disabled')).toBe('true');
   await watched.settle();
@@ -188,7 +219,9 @@ test('narrow and dark, it is whole', async () => {
   const { page } = watched;
   await signIn(page, stage, `/lineage/${run.run}?node=${run.aHeld}`);
   await page.locator(painted).waitFor();
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   expect(overflow).toBeLessThanOrEqual(0);
   await watched.settle();
   await watched.close();

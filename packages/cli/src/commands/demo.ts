@@ -20,7 +20,9 @@ interface DemoOptions {
 export function demo(program: Command): void {
   program
     .command('demo')
-    .description('run the main job on real tools: every claim checked by its effect, then a page to try it on')
+    .description(
+      'run the main job on real tools: every claim checked by its effect, then a page to try it on',
+    )
     .option('--once', 'end when the claims have been looked at', false)
     .option('--ui', 'open the page alone, without the claims', false)
     .option('--json', 'one line of JSON, nothing else on stdout', false)
@@ -43,13 +45,18 @@ export function demo(program: Command): void {
       }
       const { openSupervisor } = await import('../supervisor/supervisor.ts');
       buildPages(say);
-      const supervisor = await openSupervisor(world, options.uiPort === undefined ? {} : { port: options.uiPort });
+      const supervisor = await openSupervisor(
+        world,
+        options.uiPort === undefined ? {} : { port: options.uiPort },
+      );
       if (options.json)
         process.stdout.write(
           `${JSON.stringify({ ...report, demo: supervisor.address, url: world.plane.url, publicUrl: world.plane.publicUrl, folder: world.folder })}\n`,
         );
       say(`\nTry it yourself: ${supervisor.address}`);
-      say(`The plane stays up: ${world.plane.url} (control), ${world.plane.publicUrl} (public). Ctrl-C ends it all.`);
+      say(
+        `The plane stays up: ${world.plane.url} (control), ${world.plane.publicUrl} (public). Ctrl-C ends it all.`,
+      );
       await new Promise((resolve) => {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);
@@ -61,12 +68,17 @@ export function demo(program: Command): void {
 
 type Place = { readonly folder?: string; readonly port?: number };
 
-async function claims(place: Place, say: (line: string) => void): Promise<{ readonly world: World; readonly report: DemoReport }> {
+async function claims(
+  place: Place,
+  say: (line: string) => void,
+): Promise<{ readonly world: World; readonly report: DemoReport }> {
   // Loaded when asked for: its tools are no part of the packed command.
   const { runDemo } = await import('../demo/run-demo.ts');
   const { report, world } = await runDemo({ say, ...place });
   const held = report.claims.filter(({ ok }) => ok).length;
-  say(`\n${held} of ${report.claims.length} claims hold. Evidence: ${report.evidence.execution}, ${report.evidence.run}`);
+  say(
+    `\n${held} of ${report.claims.length} claims hold. Evidence: ${report.evidence.execution}, ${report.evidence.run}`,
+  );
   say(`Check it yourself: licet verify ${report.evidence.run} --trust ${report.evidence.trust}`);
   return { world, report };
 }

@@ -7,11 +7,18 @@ export function impostor(plane: PlaneClient): PlaneClient {
   return new Proxy(plane, {
     get(target, name) {
       const member = Reflect.get(target, name) as unknown;
-      if (name !== 'request') return typeof member === 'function' ? (member as (...words: unknown[]) => unknown).bind(target) : member;
+      if (name !== 'request')
+        return typeof member === 'function'
+          ? (member as (...words: unknown[]) => unknown).bind(target)
+          : member;
       return async (...words: Parameters<PlaneClient['request']>): Promise<Answer> => {
         const answer = await target.request(...words);
         return answer.verdict === 'allow'
-          ? { ...answer, permit: forge(answer.permit), ...(answer.start === undefined ? {} : { start: forge(answer.start) }) }
+          ? {
+              ...answer,
+              permit: forge(answer.permit),
+              ...(answer.start === undefined ? {} : { start: forge(answer.start) }),
+            }
           : answer;
       };
     },

@@ -65,13 +65,18 @@ async function probe(theatre: Theatre): Promise<void> {
   const code = await ask(theatre);
   // A yes without a plane would be the end of this product: it is shown, not hidden.
   const tookMs = Math.round(performance.now() - began);
-  theatre.setProbe({ atMs: Date.now(), tookMs, code: code ?? 'PERMITTED', count: (theatre.probe?.count ?? 0) + 1 });
+  theatre.setProbe({
+    atMs: Date.now(),
+    tookMs,
+    code: code ?? 'PERMITTED',
+    count: (theatre.probe?.count ?? 0) + 1,
+  });
 }
 
 async function keepProbing(theatre: Theatre): Promise<void> {
   for (;;) {
     await pause(PROBE_MS);
-    if (theatre.plane.state !== 'dead') return;
+    if (theatre.plane.state !== 'dead' || theatre.closed) return;
     await probe(theatre);
   }
 }
@@ -85,19 +90,33 @@ async function startWork(theatre: Theatre): Promise<void> {
   let beats = 0;
   theatre.setLease(undefined);
   const began = Promise.withResolvers<void>();
-  const work = guard(door, 'files/write_file', async (args: { path: string; content: string }, { signal, executionId }) => {
-    // The start says until when, before any renewal does.
-    const view = await standing.plane.execution(executionId);
-    theatre.setLease({ executionId, untilMs: view.lease?.untilMs ?? Date.now(), beats, renewals: view.lease?.counter ?? 0 });
-    began.resolve();
-    while (!signal.aborted) {
-      beats += 1;
-      await writeFile(args.path, `beat ${beats}\n`);
-      if (beats % 5 === 0 && theatre.lease !== undefined) theatre.setLease({ ...theatre.lease, beats });
-      await pause(200);
-    }
-    throw signal.reason as Error;
-  });
+  const work = guard(
+    door,
+    'files/write_file',
+    async (args: { path: string; content: string }, { signal, executionId }) => {
+      // The start says until when, before any renewal does.
+      const view = await standing.plane.execution(executionId);
+      theatre.setLease({
+        executionId,
+        untilMs: view.lease?.untilMs ?? Date.now(),
+        beats,
+        renewals: view.lease?.counter ?? 0,
+      });
+      began.resolve();
+      // The moment it was stopped; reporting that to a plane that is dead takes longer, and changes nothing.
+      signal.addEventListener('abort', () => {
+        if (theatre.lease !== undefined && theatre.lease.endedMs === undefined)
+          theatre.setLease({ ...theatre.lease, beats, endedMs: Date.now(), reason: String(signal.reason) });
+      });
+      while (!signal.aborted) {
+        beats += 1;
+        await writeFile(args.path, `beat ${beats}\n`);
+        if (beats % 5 === 0 && theatre.lease !== undefined) theatre.setLease({ ...theatre.lease, beats });
+        await pause(200);
+      }
+      throw signal.reason as Error;
+    },
+  );
   theatre.cleanups.add(cleanup);
   const path = join(governed.workspace, 'night-shift.txt');
   void work({ path, content: 'beat 0' }, { signal: stop.signal }).then(
@@ -105,8 +124,8 @@ async function startWork(theatre: Theatre): Promise<void> {
     (error: unknown) => {
       theatre.cleanups.delete(cleanup);
       began.reject(error);
-      if (theatre.lease === undefined) return;
-      const reason = error instanceof Halted ? error.code : error instanceof Denied ? error.code : String(error);
+      if (theatre.lease === undefined || theatre.lease.endedMs !== undefined) return;
+      const reason = error instanceof Halted || error instanceof Denied ? error.code : String(error);
       theatre.setLease({ ...theatre.lease, beats, endedMs: Date.now(), reason });
     },
   );

@@ -30,7 +30,8 @@ const PAGES = ['/demo', '/console', '/decisions', '/proof', '/health', '/lineage
 
 /** Whether an address is a view of the page. What the supervisor itself answers is none. */
 export const isPage = (path: string): boolean =>
-  path === '/' || (!path.startsWith('/demo/api') && PAGES.some((one) => path === one || path.startsWith(`${one}/`)));
+  path === '/' ||
+  (!path.startsWith('/demo/api') && PAGES.some((one) => path === one || path.startsWith(`${one}/`)));
 
 /** Sends the page. */
 export async function page(response: ServerResponse): Promise<void> {
@@ -43,7 +44,10 @@ export async function page(response: ServerResponse): Promise<void> {
   });
   // What is not the control listener is the public one to every page: it can do less (RULE 42).
   response.end(
-    html.replace('name="licet-listener" content="control"', 'name="licet-listener" content="public" data-supervisor="1"'),
+    html.replace(
+      'name="licet-listener" content="control"',
+      'name="licet-listener" content="public" data-supervisor="1"',
+    ),
   );
 }
 
@@ -55,7 +59,11 @@ export async function asset(path: string, response: ServerResponse): Promise<voi
   const file = path === '/licet.svg' ? join(DIST, 'licet.svg') : join(DIST, 'assets', match[1]!);
   const bytes = await readFile(file).catch(() => undefined);
   if (bytes === undefined) return missing(response);
-  response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY, 'cache-control': 'max-age=3600' });
+  response.writeHead(200, {
+    'content-type': type,
+    'content-security-policy': POLICY,
+    'cache-control': 'max-age=3600',
+  });
   response.end(bytes);
 }
 

@@ -37,7 +37,10 @@ export async function openTarget(): Promise<Target> {
     request.on('end', () => {
       const path = request.url ?? '/';
       const side = path.startsWith('/governed/') ? 'governed' : 'free';
-      seen = [...seen.slice(-40), { side, atMs: Date.now(), path: path.slice(0, 120), body: body.slice(0, MAX_SHOWN) }];
+      seen = [
+        ...seen.slice(-40),
+        { side, atMs: Date.now(), path: path.slice(0, 120), body: body.slice(0, MAX_SHOWN) },
+      ];
       response.end('ok\n');
     });
   });
@@ -46,7 +49,8 @@ export async function openTarget(): Promise<Target> {
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    arrivals: (side) => seen.filter((one) => one.side === side).map(({ atMs, path, body }) => ({ atMs, path, body })),
+    arrivals: (side) =>
+      seen.filter((one) => one.side === side).map(({ atMs, path, body }) => ({ atMs, path, body })),
     forget: () => void (seen = []),
     close: () =>
       new Promise((resolve) => {
@@ -82,7 +86,9 @@ export async function layOut({ workspace, outside }: SideFolders): Promise<void>
 }
 
 async function filesOf(folder: string): Promise<readonly FileView[]> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('beat-')).toSorted();
+  const names = (await readdir(folder).catch(() => []))
+    .filter((name) => !name.startsWith('beat-'))
+    .toSorted();
   return Promise.all(
     names.slice(0, 20).map(async (name) => ({
       name,
@@ -98,7 +104,10 @@ export async function processesOf(folder: string): Promise<readonly ProcessView[
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
     if (words.some((word) => word.endsWith('busy-tree')) && words.includes(folder) && !words.includes('exec'))
-      found.push({ pid: Number(pid), what: words.some((word) => word === '-c') ? 'setsid sh -c …' : 'sh busy-tree' });
+      found.push({
+        pid: Number(pid),
+        what: words.some((word) => word === '-c') ? 'setsid sh -c …' : 'sh busy-tree',
+      });
   }
   return found;
 }

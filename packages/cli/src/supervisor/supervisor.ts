@@ -35,9 +35,14 @@ const BUSY = 'Another scenario is running.';
 const DEAD = 'The plane is dead: restart it first.';
 
 /** Opens the supervisor in a world. The world stays its owner's: closing the supervisor leaves it open. */
-export async function openSupervisor(world: World, options: { readonly port?: number } = {}): Promise<Supervisor> {
+export async function openSupervisor(
+  world: World,
+  options: { readonly port?: number } = {},
+): Promise<Supervisor> {
   const theatre = await openTheatre(world);
-  const operatorToken = (await readFile(statePaths(world.env['LICET_STATE']!, world.trust.logs[0]!.origin).operatorToken, 'utf8')).trim();
+  const operatorToken = (
+    await readFile(statePaths(world.env['LICET_STATE']!, world.trust.logs[0]!.origin).operatorToken, 'utf8')
+  ).trim();
   const desk = new Desk(theatre, operatorToken);
   const server = createServer((request, response) => void desk.answer(request, response));
   server.requestTimeout = 10_000;
@@ -110,7 +115,10 @@ class Desk {
     } catch (error) {
       const status = error instanceof Refused ? error.status : 500;
       if (response.headersSent) return void response.end();
-      json(response, status, { code: status === 500 ? 'failed' : 'refused', detail: error instanceof Error ? error.message : String(error) });
+      json(response, status, {
+        code: status === 500 ? 'failed' : 'refused',
+        detail: error instanceof Error ? error.message : String(error),
+      });
     }
   }
 
@@ -123,12 +131,16 @@ class Desk {
       throw new Refused(403, 'the Origin header names another site');
     if (method === 'GET' && isPage(path)) return page(response);
     const site = headers['sec-fetch-site'];
-    if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new Refused(403, 'the call comes from another site');
-    if (method === 'GET' && (path.startsWith('/assets/') || path === '/licet.svg')) return asset(path, response);
+    if (site !== undefined && site !== 'same-origin' && site !== 'none')
+      throw new Refused(403, 'the call comes from another site');
+    if (method === 'GET' && (path.startsWith('/assets/') || path === '/licet.svg'))
+      return asset(path, response);
     if (method === 'POST' && path === `${API}/enter`) return this.#enter(request, response);
     // The plane's public, redacted reads need no token there, and none here.
-    if (method === 'GET' && !path.startsWith(API)) return forward(this.#theatre.world.plane.publicUrl, request.url ?? '/', response);
-    if (!this.#isIn(request)) throw new Refused(401, 'open the address that the demo printed: it holds the start token');
+    if (method === 'GET' && !path.startsWith(API))
+      return forward(this.#theatre.world.plane.publicUrl, request.url ?? '/', response);
+    if (!this.#isIn(request))
+      throw new Refused(401, 'open the address that the demo printed: it holds the start token');
     if (method === 'GET') return this.#read(path, request, response);
     if (method !== 'POST') throw new Refused(405, 'only GET and POST');
     if (headers.origin === undefined || !same(String(headers[CSRF_HEADER] ?? ''), this.#csrf))
@@ -137,9 +149,11 @@ class Desk {
   }
 
   async #enter(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.headers.origin === undefined) throw new Refused(403, 'the call does not come from the demo’s page');
+    if (request.headers.origin === undefined)
+      throw new Refused(403, 'the call does not come from the demo’s page');
     const { token } = JSON.parse(await bodyOf(request)) as { readonly token?: unknown };
-    if (typeof token !== 'string' || !same(token, this.token)) throw new Refused(401, 'this is not the start token');
+    if (typeof token !== 'string' || !same(token, this.token))
+      throw new Refused(401, 'this is not the start token');
     response.setHeader('set-cookie', `${COOKIE}=${this.#cookie}; Path=/; HttpOnly; SameSite=Strict`);
     json(response, 200, { csrf: this.#csrf });
   }
@@ -156,11 +170,13 @@ class Desk {
     const { world } = this.#theatre;
     if (path === `${API}/me`) return json(response, 200, { csrf: this.#csrf });
     if (path === `${API}/events`) return this.#stream(request, response);
-    if (path === `${API}/trust`) return download(response, 'licet-trust.json', await readFile(world.trustPath));
+    if (path === `${API}/trust`)
+      return download(response, 'licet-trust.json', await readFile(world.trustPath));
     const asked = new RegExp(`^${API}/evidence/(run-[0-9]{1,6})$`).exec(path)?.[1];
     if (asked !== undefined) {
       const { executionId } = runOf(this.#theatre, asked);
-      if (executionId === undefined) throw new Refused(404, 'this run has no execution: nothing reached the log');
+      if (executionId === undefined)
+        throw new Refused(404, 'this run has no execution: nothing reached the log');
       if (this.#theatre.plane.state !== 'up') throw new Refused(503, DEAD);
       const operator = await world.operator();
       try {
@@ -186,19 +202,37 @@ class Desk {
         .run(theatre, recorder)
         .catch(async (error: unknown) => {
           recorder.say(`failed → ${String(error)}`);
-          recorder.end('deny', `The scenario itself failed: ${error instanceof Error ? error.message : String(error)}`, '', await theatre.look());
+          recorder.end(
+            'deny',
+            `The scenario itself failed: ${error instanceof Error ? error.message : String(error)}`,
+            '',
+            await theatre.look(),
+          );
         })
         .finally(() => this.#free());
       return json(response, 202, { run: recorder.view.id });
     }
     const approve = new RegExp(`^${API}/approve/(run-[0-9]{1,6})$`).exec(path)?.[1];
     if (approve !== undefined) return this.#approve(approve, response);
-    if (path === `${API}/kill`) return this.#during('kill', response, () => killPlane(theatre), theatre.plane.state === 'up' ? undefined : 'It is dead already.');
-    if (path === `${API}/restart`) return this.#during('restart', response, () => restartPlane(theatre), theatre.plane.state === 'dead' ? undefined : 'It runs.');
+    if (path === `${API}/kill`)
+      return this.#during(
+        'kill',
+        response,
+        () => killPlane(theatre),
+        theatre.plane.state === 'up' ? undefined : 'It is dead already.',
+      );
+    if (path === `${API}/restart`)
+      return this.#during(
+        'restart',
+        response,
+        () => restartPlane(theatre),
+        theatre.plane.state === 'dead' ? undefined : 'It runs.',
+      );
     if (path === `${API}/reset`) {
       // A run that waits for a person is ended by its cleanup; anything else is waited for.
       await theatre.cleanUp();
-      for (let tries = 0; this.#busy !== undefined && tries < 100; tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+      for (let tries = 0; this.#busy !== undefined && tries < 100; tries += 1)
+        await new Promise((resolve) => setTimeout(resolve, 100));
       return this.#during('reset', response, async () => {
         if (theatre.plane.state === 'dead') await restartPlane(theatre);
         await theatre.reset();
@@ -222,7 +256,12 @@ class Desk {
     json(response, 200, { approved: true });
   }
 
-  async #during(name: string, response: ServerResponse, act: () => Promise<void>, because?: string): Promise<void> {
+  async #during(
+    name: string,
+    response: ServerResponse,
+    act: () => Promise<void>,
+    because?: string,
+  ): Promise<void> {
     this.#claim(name);
     try {
       if (because !== undefined) throw new Refused(409, because);
@@ -274,7 +313,10 @@ function json(response: ServerResponse, status: number, value: unknown): void {
 }
 
 function download(response: ServerResponse, name: string, bytes: Uint8Array): void {
-  response.writeHead(200, { 'content-type': 'application/json', 'content-disposition': `attachment; filename="${name}"` });
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-disposition': `attachment; filename="${name}"`,
+  });
   response.end(bytes);
 }
 

@@ -30,7 +30,10 @@ export async function openTheatre(world: World): Promise<Theatre> {
   const program = join(world.folder, 'bin', 'busy-tree');
   await writeFile(program, BUSY_TREE);
   await chmod(program, 0o755);
-  const free: SideFolders = { workspace: join(world.folder, 'ungoverned', 'workspace'), outside: join(world.folder, 'ungoverned', 'outside') };
+  const free: SideFolders = {
+    workspace: join(world.folder, 'ungoverned', 'workspace'),
+    outside: join(world.folder, 'ungoverned', 'outside'),
+  };
   const governed: SideFolders = { workspace: world.workspace, outside: join(world.folder, 'outside') };
   await layOut(free);
   await publishDemoPolicy(world, target.port);
@@ -68,6 +71,7 @@ export class Theatre {
   #probe: ProbeView | undefined;
   #look: WorldView = { governed: NOTHING, free: NOTHING };
   #count = 0;
+  #closed = false;
   #telling: NodeJS.Timeout | undefined;
   readonly #looking: NodeJS.Timeout;
   readonly #listeners = new Set<(view: DemoView) => void>();
@@ -139,7 +143,9 @@ export class Theatre {
   async begin(scenario: string, title: string): Promise<Recorder> {
     const before = await this.look();
     this.#count += 1;
-    const recorder: Recorder = new Recorder({ id: `run-${this.#count}`, scenario, title, before }, () => this.#keep(recorder.view));
+    const recorder: Recorder = new Recorder({ id: `run-${this.#count}`, scenario, title, before }, () =>
+      this.#keep(recorder.view),
+    );
     this.#keep(recorder.view);
     return recorder;
   }
@@ -216,7 +222,13 @@ export class Theatre {
     }, TELL_MS);
   }
 
+  /** Whether it is over: what repeats stops repeating. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#looking);
     clearTimeout(this.#telling);
     await this.cleanUp();
@@ -225,7 +237,9 @@ export class Theatre {
 
   #keep(run: RunView): void {
     const known = this.#runs.some(({ id }) => id === run.id);
-    this.#runs = known ? this.#runs.map((one) => (one.id === run.id ? run : one)) : [run, ...this.#runs].slice(0, MAX_RUNS);
+    this.#runs = known
+      ? this.#runs.map((one) => (one.id === run.id ? run : one))
+      : [run, ...this.#runs].slice(0, MAX_RUNS);
     this.changed();
   }
 }

@@ -11,7 +11,14 @@ export function Outage({ view: { plane, probe, lease } }: { readonly view: DemoV
   const dead = plane.state !== 'up';
   const { sizes } = plane;
   return (
-    <Panel title={dead ? 'The plane is dead' : 'The plane is back'} aside={<span>since <Time ms={plane.sinceMs} short /></span>}>
+    <Panel
+      title={dead ? 'The plane is dead' : 'The plane is back'}
+      aside={
+        <span>
+          since <Time ms={plane.sinceMs} short />
+        </span>
+      }
+    >
       <dl className={css['outage']} data-dead={dead || undefined}>
         <div>
           <dt>The door</dt>
@@ -20,8 +27,15 @@ export function Outage({ view: { plane, probe, lease } }: { readonly view: DemoV
               <span className="muted">asking …</span>
             ) : (
               <>
-                <VerdictMark verdict={probe.code === 'PERMITTED' ? 'allow' : 'deny'} word={dead ? 'refuses' : 'refused'} /> <code>{probe.code}</code> after {probe.tookMs} ms
-                <small>{probe.count} {probe.count === 1 ? 'request' : 'requests'} asked, the last at <Time ms={probe.atMs} short /></small>
+                <VerdictMark
+                  verdict={probe.code === 'PERMITTED' ? 'allow' : 'deny'}
+                  word={dead ? 'refuses' : 'refused'}
+                />{' '}
+                <code>{probe.code}</code> after {probe.tookMs} ms
+                <small>
+                  {probe.count} {probe.count === 1 ? 'request' : 'requests'} asked, the last at{' '}
+                  <Time ms={probe.atMs} short />
+                </small>
               </>
             )}
           </dd>
@@ -32,7 +46,8 @@ export function Outage({ view: { plane, probe, lease } }: { readonly view: DemoV
             <dd>
               {lease.endedMs === undefined ? (
                 <>
-                  <span className={css['count']}>{clockText(lease.untilMs - now)}</span> left, signed until <Time ms={lease.untilMs} short />
+                  <span className={css['count']}>{clockText(lease.untilMs - now)}</span> left, signed until{' '}
+                  <Time ms={lease.untilMs} short />
                 </>
               ) : (
                 <>
@@ -40,7 +55,13 @@ export function Outage({ view: { plane, probe, lease } }: { readonly view: DemoV
                 </>
               )}
               <small>
-                {lease.beats} beats{lease.reason !== undefined && <>, <code>{lease.reason}</code></>}; nobody was there to tell it
+                {lease.beats} beats
+                {lease.reason !== undefined && (
+                  <>
+                    , <code>{lease.reason}</code>
+                  </>
+                )}
+                ; nobody was there to tell it
               </small>
             </dd>
           </div>
@@ -52,9 +73,16 @@ export function Outage({ view: { plane, probe, lease } }: { readonly view: DemoV
               {sizes.after === undefined ? (
                 <>{sizes.before.toLocaleString('en')} entries when it was killed</>
               ) : (
-                <>{sizes.before.toLocaleString('en')} entries before, {sizes.after.toLocaleString('en')} after; permitted again {sizes.recoveredMs?.toLocaleString('en')} ms after the start</>
+                <>
+                  {sizes.before.toLocaleString('en')} entries before, {sizes.after.toLocaleString('en')}{' '}
+                  after; permitted again {sizes.recoveredMs?.toLocaleString('en')} ms after the start
+                </>
               )}
-              <small>{dead ? 'No new permit can exist: nobody is there to record one.' : 'Nothing was lost; the door was told nothing and recovered by itself.'}</small>
+              <small>
+                {dead
+                  ? 'No new permit can exist: nobody is there to record one.'
+                  : 'Nothing was lost; the door was told nothing and recovered by itself.'}
+              </small>
             </dd>
           </div>
         )}

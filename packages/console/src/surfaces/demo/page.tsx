@@ -24,12 +24,18 @@ export function DemoPage() {
         <Empty title="The demo has a server of its own.">
           <p>It kills a plane for real, so it cannot be served by one. On the machine of this plane, run</p>
           <pre className={css['command']}>npm start</pre>
-          <p>or <code>licet demo --ui</code>, and open the address that it prints. It makes its own data, keys and ports, on loopback only.</p>
+          <p>
+            or <code>licet demo --ui</code>, and open the address that it prints. It makes its own data, keys
+            and ports, on loopback only.
+          </p>
         </Empty>
       )}
       {link.kind === 'out' && (
         <Empty title="The start token is missing.">
-          <p>Open the address that <code>licet demo</code> printed: it holds the token, and the token is not kept in the address bar.</p>
+          <p>
+            Open the address that <code>licet demo</code> printed: it holds the token, and the token is not
+            kept in the address bar.
+          </p>
         </Empty>
       )}
     </Page>
@@ -41,7 +47,8 @@ function Demo({ view, lost }: { readonly view: DemoView; readonly lost: boolean 
   const navigate = useNavigate();
   const [problem, setProblem] = useState('');
   const [asked, setAsked] = useState('');
-  const selected = view.runs.find(({ id }) => id === runId) ?? (runId === undefined ? view.runs[0] : undefined);
+  const selected =
+    view.runs.find(({ id }) => id === runId) ?? (runId === undefined ? view.runs[0] : undefined);
   const dead = view.plane.state !== 'up';
 
   const perform = async (what: string): Promise<void> => {
@@ -85,13 +92,21 @@ function Demo({ view, lost }: { readonly view: DemoView; readonly lost: boolean 
       lead="Does it really stop things? Each button runs a real execution: real files, a real HTTP target, real processes. Beside it, the same agent without governance."
       actions={
         <>
-          <a href={view.plane.consoleUrl} target="_blank" rel="noreferrer">Console of this plane</a>
-          <Button onPress={() => void perform('reset')} busy={asked === 'reset'}>Reset <kbd>r</kbd></Button>
+          <a href={view.plane.consoleUrl} target="_blank" rel="noreferrer">
+            Console of this plane
+          </a>
+          <Button onPress={() => void perform('reset')} busy={asked === 'reset'}>
+            Reset <kbd>r</kbd>
+          </Button>
         </>
       }
     >
       {lost && <Note tone="hold">The supervisor does not answer; what is shown is what it said last.</Note>}
-      {problem !== '' && <div role="alert"><Note tone="deny">{problem}</Note></div>}
+      {problem !== '' && (
+        <div role="alert">
+          <Note tone="deny">{problem}</Note>
+        </div>
+      )}
       <div className={css['layout']}>
         <nav className={css['buttons']} aria-label="Scenarios">
           {view.scenarios.map((one) => (
@@ -122,8 +137,16 @@ function Demo({ view, lost }: { readonly view: DemoView; readonly lost: boolean 
           >
             <kbd aria-hidden="true">9</kbd>
             <span>
-              <strong>{view.plane.state === 'starting' || asked === 'restart' ? 'Starting …' : dead ? 'Restart the plane' : 'Kill the plane'}</strong>
-              <small>{dead ? 'On the same data; nothing else is told.' : 'SIGKILL, while an execution runs.'}</small>
+              <strong>
+                {view.plane.state === 'starting' || asked === 'restart'
+                  ? 'Starting …'
+                  : dead
+                    ? 'Restart the plane'
+                    : 'Kill the plane'}
+              </strong>
+              <small>
+                {dead ? 'On the same data; nothing else is told.' : 'SIGKILL, while an execution runs.'}
+              </small>
             </span>
           </button>
         </nav>
@@ -131,28 +154,62 @@ function Demo({ view, lost }: { readonly view: DemoView; readonly lost: boolean 
           <Outage view={view} />
           {selected === undefined ? (
             <Panel title="Nothing has run yet">
-              <p className="muted">{scenario === undefined ? 'Press a button, or its number.' : 'This run is gone: a reset forgets the page’s runs, never the log.'}</p>
+              <p className="muted">
+                {scenario === undefined
+                  ? 'Press a button, or its number.'
+                  : 'This run is gone: a reset forgets the page’s runs, never the log.'}
+              </p>
             </Panel>
           ) : (
-            <Run key={selected.id} run={selected} dead={dead} approve={() => void perform(`approve/${selected.id}`)} />
+            <Run
+              key={selected.id}
+              run={selected}
+              dead={dead}
+              approve={() => void perform(`approve/${selected.id}`)}
+            />
           )}
         </div>
-        <World now={selected?.after ?? view.world} before={selected?.before} live={dead || selected?.endedMs === undefined} current={view.world} folder={view.folder} />
-        {view.runs.length > 1 && <div className={css['runs']}><History runs={view.runs} shown={selected?.id} /></div>}
+        <World
+          now={selected?.after ?? view.world}
+          before={selected?.before}
+          live={dead || selected?.endedMs === undefined}
+          current={view.world}
+          folder={view.folder}
+        />
+        {view.runs.length > 1 && (
+          <div className={css['runs']}>
+            <History runs={view.runs} shown={selected?.id} />
+          </div>
+        )}
       </div>
     </Page>
   );
 }
 
-function Run({ run, dead, approve }: { readonly run: RunView; readonly dead: boolean; readonly approve: () => void }) {
-  const evidence = run.executionId === undefined ? 'Nothing reached the log.' : dead ? 'The plane is dead: its evidence is on disk until it is back.' : undefined;
+function Run({
+  run,
+  dead,
+  approve,
+}: {
+  readonly run: RunView;
+  readonly dead: boolean;
+  readonly approve: () => void;
+}) {
+  const evidence =
+    run.executionId === undefined
+      ? 'Nothing reached the log.'
+      : dead
+        ? 'The plane is dead: its evidence is on disk until it is back.'
+        : undefined;
   return (
     <Panel title={run.title} aside={<Time ms={run.startedMs} short />}>
       <Stages run={run} />
       {run.held !== undefined && (
         <div className={css['held']}>
           <VerdictMark verdict="hold" word="held: a person has to approve" />
-          <Button kind="primary" onPress={approve}>Approve the move</Button>
+          <Button kind="primary" onPress={approve}>
+            Approve the move
+          </Button>
         </div>
       )}
       <div className={css['came']} role="status">
@@ -160,8 +217,18 @@ function Run({ run, dead, approve }: { readonly run: RunView; readonly dead: boo
           run.held === undefined && <p className="muted">Running …</p>
         ) : (
           <dl>
-            <div><dt>With governance</dt><dd><VerdictMark verdict={run.verdict} /> <span>{run.sentence}</span></dd></div>
-            <div><dt>Without</dt><dd><span>{run.free}</span></dd></div>
+            <div>
+              <dt>With governance</dt>
+              <dd>
+                <VerdictMark verdict={run.verdict} /> <span>{run.sentence}</span>
+              </dd>
+            </div>
+            <div>
+              <dt>Without</dt>
+              <dd>
+                <span>{run.free}</span>
+              </dd>
+            </div>
           </dl>
         )}
       </div>
@@ -169,8 +236,12 @@ function Run({ run, dead, approve }: { readonly run: RunView; readonly dead: boo
         <div className={css['take']}>
           {evidence === undefined ? (
             <>
-              <a className={css['button']} href={evidencePath(run.id)} download>Take the evidence</a>
-              <a href={TRUST_PATH} download>Trust file</a>
+              <a className={css['button']} href={evidencePath(run.id)} download>
+                Take the evidence
+              </a>
+              <a href={TRUST_PATH} download>
+                Trust file
+              </a>
               <a href="/proof">Open the Proof Viewer</a>
             </>
           ) : (
@@ -180,7 +251,13 @@ function Run({ run, dead, approve }: { readonly run: RunView; readonly dead: boo
       )}
       <details className={css['raw']}>
         <summary>Raw events ({run.raw.length})</summary>
-        <ol>{run.raw.map((line, at) => <li key={at}><Untrusted>{line}</Untrusted></li>)}</ol>
+        <ol>
+          {run.raw.map((line, at) => (
+            <li key={at}>
+              <Untrusted>{line}</Untrusted>
+            </li>
+          ))}
+        </ol>
       </details>
     </Panel>
   );
@@ -197,11 +274,17 @@ function History({ runs, shown }: { readonly runs: readonly RunView[]; readonly 
               type="button"
               data-row=""
               aria-current={run.id === shown || undefined}
-              onClick={() => void navigate({ to: '/demo/$scenario/$run', params: { scenario: run.scenario, run: run.id } })}
+              onClick={() =>
+                void navigate({ to: '/demo/$scenario/$run', params: { scenario: run.scenario, run: run.id } })
+              }
             >
               <Time ms={run.startedMs} short />
               <span>{run.title}</span>
-              {run.verdict === undefined ? <span className="muted">running</span> : <VerdictMark verdict={run.verdict} />}
+              {run.verdict === undefined ? (
+                <span className="muted">running</span>
+              ) : (
+                <VerdictMark verdict={run.verdict} />
+              )}
             </button>
           </li>
         ))}

@@ -19,7 +19,12 @@ export function Stages({ run }: { readonly run: RunView }) {
   return (
     <ol className={css['stages']} aria-label="Five stages">
       {run.stages.map((stage, at) => (
-        <li key={stage.name} data-state={stage.state} data-verdict={run.verdict} data-proof={stage.place === undefined ? undefined : formatPlace(stage.place)}>
+        <li
+          key={stage.name}
+          data-state={stage.state}
+          data-verdict={run.verdict}
+          data-proof={stage.place === undefined ? undefined : formatPlace(stage.place)}
+        >
           <h3>
             <i aria-hidden="true">{at + 1}</i>
             {stage.name}
@@ -29,13 +34,16 @@ export function Stages({ run }: { readonly run: RunView }) {
             {stage.facts.map(([name, value], order) => (
               <Fragment key={order}>
                 <dt>{name}</dt>
-                <dd><Untrusted>{value}</Untrusted></dd>
+                <dd>
+                  <Untrusted>{value}</Untrusted>
+                </dd>
               </Fragment>
             ))}
           </dl>
           {stage.place !== undefined && (
             <p className={css['place']}>
-              <Hash value={stage.place.leaf} label={`leaf of entry ${stage.place.index}`} /> <LeafTicks place={stage.place} />
+              <Hash value={stage.place.leaf} label={`leaf of entry ${stage.place.index}`} />{' '}
+              <LeafTicks place={stage.place} />
             </p>
           )}
         </li>

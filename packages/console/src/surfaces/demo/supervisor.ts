@@ -14,7 +14,8 @@ export type Link =
   | { readonly kind: 'in'; readonly view: DemoView; readonly lost: boolean };
 
 /** Whether a supervisor served this page; it writes so into it. */
-const supervised = document.querySelector('meta[name="licet-listener"]')?.hasAttribute('data-supervisor') === true;
+const supervised =
+  document.querySelector('meta[name="licet-listener"]')?.hasAttribute('data-supervisor') === true;
 const API = '/demo/api';
 const CSRF_HEADER = 'licet-demo-csrf';
 const HINT = 'licet.demo-in';
@@ -33,7 +34,11 @@ export function useSupervisor(): Link {
 
 /** Does one of the fixed things. @throws Error with the supervisor's reason */
 export async function act(what: string): Promise<void> {
-  const response = await fetch(`${API}/${what}`, { method: 'POST', headers: { [CSRF_HEADER]: csrf }, credentials: 'same-origin' });
+  const response = await fetch(`${API}/${what}`, {
+    method: 'POST',
+    headers: { [CSRF_HEADER]: csrf },
+    credentials: 'same-origin',
+  });
   if (response.ok) return;
   const problem = (await response.json().catch(() => undefined)) as { readonly detail?: string } | undefined;
   throw new Error(problem?.detail ?? `The supervisor answered ${response.status}.`);

@@ -66,9 +66,7 @@ export function Authority({
         ) : (
           [
             known.groups.length > 0 ? `groups ${known.groups.join(', ')}` : 'no group',
-            known.root === undefined
-              ? undefined
-              : `${known.root.perDay.toLocaleString('en')} a day`,
+            known.root === undefined ? undefined : `${known.root.perDay.toLocaleString('en')} a day`,
             known.revoked ? 'revoked since' : undefined,
           ]
             .filter(Boolean)

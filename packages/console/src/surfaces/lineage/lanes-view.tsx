@@ -306,7 +306,10 @@ const LaneNames = memo(function LaneNames({ tree, lanes, nameOf, onExpand }: Nam
         {lanes.map((lane) => {
           const { id } = tree.agents[lane.agent]!;
           return (
-            <li key={lane.agent} style={{ height: LANE_HEIGHT, paddingLeft: 12 + Math.min(lane.depth, 6) * 12 }}>
+            <li
+              key={lane.agent}
+              style={{ height: LANE_HEIGHT, paddingLeft: 12 + Math.min(lane.depth, 6) * 12 }}
+            >
               <span className={css['laneName']} title={id}>
                 {lane.depth > 0 && <i aria-hidden="true">└</i>}
                 <Untrusted>{nameOf(id)}</Untrusted>

@@ -161,7 +161,10 @@ export function NodePanel({ tree, item, group, nameOf, onSelect, onFocus }: Prop
 }
 
 /** Missing only because it has not happened yet. */
-const PENDING: ReadonlySet<string> = new Set(['permit without a start or an end', 'start without an outcome']);
+const PENDING: ReadonlySet<string> = new Set([
+  'permit without a start or an end',
+  'start without an outcome',
+]);
 
 /** What is missing, as a sentence. */
 const GAP_WORDS: Readonly<Record<string, string>> = {

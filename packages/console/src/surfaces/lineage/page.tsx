@@ -1,6 +1,15 @@
 /** `/lineage/:id` — who caused this, under whose authority, and what did it touch? */
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import {
+  memo,
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+} from 'react';
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
 import { Page } from '../../components/panel.tsx';
@@ -79,7 +88,7 @@ function Run({ data }: { readonly data: RunData }) {
 
   const view: View = VIEWS.find((one) => one === search.view) ?? 'lanes';
   const selected = tree.byExec.get(search.node ?? (named === run ? '' : named));
-  const urlMs = search.t === undefined ? NaN : Number(search.t);
+  const urlMs = search.t ?? NaN;
   const nowMs =
     dragMs ?? (Number.isFinite(urlMs) ? Math.min(tree.toMs, Math.max(tree.fromMs, urlMs)) : tree.toMs);
 
@@ -186,7 +195,8 @@ function Run({ data }: { readonly data: RunData }) {
         <>
           {partial && 'The newest '}
           {counted(tree.items.length, 'execution')} in {counted(lanes.length, 'lane')}
-          {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />{partial && ' · the rest is being folded from the log …'}
+          {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />
+          {partial && ' · the rest is being folded from the log …'}
         </>
       }
       actions={

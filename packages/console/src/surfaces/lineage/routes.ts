@@ -13,7 +13,10 @@ export const lineageRoutes = [
     component: page,
     validateSearch: (
       search,
-    ): { readonly node?: string; readonly t?: string; readonly view?: string; readonly label?: string } =>
-      text(search, ['node', 't', 'view', 'label']),
+    ): { readonly node?: string; readonly t?: number; readonly view?: string; readonly label?: string } => {
+      // Milliseconds; a number, so that the address holds it without quotes.
+      const t = Number(search['t']);
+      return { ...text(search, ['node', 'view', 'label']), ...(Number.isSafeInteger(t) ? { t } : {}) };
+    },
   }),
 ] as const;

@@ -33,7 +33,10 @@ export function useRun(id: string) {
     queryKey: ['lineage', id, 'first'],
     queryFn: async ({ signal }): Promise<RunData> => {
       const base = isPublic ? '/v1/public' : '/v1';
-      const { run } = await get<{ readonly run: string }>(`${base}/executions/${encodeURIComponent(id)}`, signal);
+      const { run } = await get<{ readonly run: string }>(
+        `${base}/executions/${encodeURIComponent(id)}`,
+        signal,
+      );
       if (isPublic) return runData(id, await wholeOf(run, signal));
       const { items } = await get<Executions>(`/v1/executions?run=${run}&limit=${FIRST}`, signal);
       return { ...runData(id, fromViews(items, run)), partial: items.length === FIRST };
@@ -67,7 +70,10 @@ const runData = (named: string, lineage: Lineage): RunData => ({
 
 async function wholeOf(run: string, signal: AbortSignal): Promise<Lineage> {
   if (!isPublic) return get<Lineage>(`/v1/runs/${run}/lineage`, signal);
-  const { executions } = await get<{ readonly executions: readonly PublicExecution[] }>(`/v1/public/lineage/${run}`, signal);
+  const { executions } = await get<{ readonly executions: readonly PublicExecution[] }>(
+    `/v1/public/lineage/${run}`,
+    signal,
+  );
   return fromViews(executions, run);
 }
 
@@ -75,11 +81,15 @@ async function wholeOf(run: string, signal: AbortSignal): Promise<Lineage> {
  * Executions as the lists show them, as the same graph, in time: places and verdicts, and what the listener shows of
  * principals and actions. Whether entries are missing only the folded run can tell.
  */
-export function fromViews(executions: readonly (PublicExecution & Partial<Pick<ExecutionView, 'chain' | 'action'>>)[], run: string): Lineage {
+export function fromViews(
+  executions: readonly (PublicExecution & Partial<Pick<ExecutionView, 'chain' | 'action'>>)[],
+  run: string,
+): Lineage {
   const nodes = executions
     .toSorted((a, b) => a.atMs - b.atMs)
     .map((one): LineageNode => {
-      const { executionId, parent, verdict, code, permit, start, outcome, decision, atMs, chain, action } = one;
+      const { executionId, parent, verdict, code, permit, start, outcome, decision, atMs, chain, action } =
+        one;
       return {
         exec: executionId,
         ...(parent === undefined ? {} : { parent }),
