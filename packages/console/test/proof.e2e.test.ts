@@ -36,7 +36,7 @@ afterAll(async () => {
 
 const banner = (page: Page) => page.getByRole('status', { name: 'Verdict on this file' });
 const rung = (page: Page, name: (typeof RUNG_NAMES)[number], status: string) =>
-  page.getByRole('button', { name: new RegExp(`^\\d+\\. ?${RUNGS[name].title}: ?${status}`, 'i') });
+  page.getByRole('button', { name: new RegExp(`^${RUNGS[name].title} ?${status}`, 'i') });
 const give = (page: Page, bytes: Uint8Array, name = 'evidence.json') =>
   page
     .getByLabel('Open an evidence bundle')
@@ -140,6 +140,10 @@ describe('a true bundle', () => {
 });
 
 describe('prove us wrong', () => {
+  /** One page for all rungs: what is opened after another must be judged by itself. */
+  let forged: Watched | undefined;
+  afterAll(() => forged?.close());
+
   test('every forged file is refused, at the rungs it must fail', async () => {
     const watched = await open('/proof?view=forgeries');
     const { page } = watched;
@@ -158,13 +162,13 @@ describe('prove us wrong', () => {
   test.each(RUNG_NAMES.filter((name) => name !== 're-decision'))(
     '%s fails by a bundle of its own',
     async (name) => {
-      const watched = await open('/proof?view=forgeries');
-      const { page } = watched;
+      forged ??= await open('/proof?view=forgeries');
+      const { page, faults } = forged;
+      await page.getByRole('button', { name: 'Prove us wrong' }).click();
       await page.getByRole('button', { name: `Open fail-${name}`, exact: true }).click();
       await rung(page, name, 'fail').waitFor();
       expect(await banner(page).textContent()).toMatch(/FAILED at/);
-      expect(watched.faults).toEqual([]);
-      await watched.close();
+      expect(faults).toEqual([]);
     },
   );
 

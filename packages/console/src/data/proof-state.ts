@@ -5,6 +5,7 @@
  */
 import { useQuery } from '@tanstack/react-query';
 import { statusQuery } from './queries.ts';
+import { useIsQuiet } from './quiet.ts';
 import { useTrustText } from './trust.ts';
 
 export type ProofState = 'claimed' | 'logged' | 'witnessed' | 'anchored' | 'failed';
@@ -45,12 +46,14 @@ const verifier = () => import('./verify.ts');
 /** Returns the newest checkpoint, checked under the kept trust file each time the log grows. */
 export function useHead() {
   const trust = useTrustText();
+  const quiet = useIsQuiet();
   const { data: status } = useQuery(statusQuery);
   return useQuery({
     queryKey: ['log', 'head', status?.size, trust],
     queryFn: async () => (await verifier()).checkHead(trust),
-    enabled: status !== undefined,
-    placeholderData: (previous) => previous,
+    enabled: status !== undefined && !quiet,
+    // What was verified under another trust is not verified under this one.
+    placeholderData: (previous, before) => (before?.queryKey[3] === trust ? previous : undefined),
     structuralSharing: false,
     retry: false,
   });

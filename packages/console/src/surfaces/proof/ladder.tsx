@@ -29,10 +29,7 @@ export function Ladder({ report, selected, onSelect, broken }: LadderProps) {
             <span className={css['number']} aria-hidden="true">
               {at + 1}
             </span>
-            <span className={css['title']}>
-              {RUNGS[name].title}
-              <span className="sr">: </span>
-            </span>
+            <span className={css['title']}>{RUNGS[name].title}</span>
             <StatusMark status={status} quiet={status === 'pass'} />
             {broken?.has(name) === true && <span className="sr">, broken by the flip</span>}
           </button>
