@@ -7,6 +7,7 @@ import { spanText, Time, useNow } from '../components/time.tsx';
 import { startFeed } from '../data/feed.ts';
 import { isPublic } from '../data/listener.ts';
 import { useHead } from '../data/proof-state.ts';
+import { statusQuery } from '../data/queries.ts';
 import { useIsQuiet } from '../data/quiet.ts';
 import { signOut, startSession, useSession } from '../data/session.ts';
 import { Loading } from '../components/states.tsx';
@@ -47,6 +48,10 @@ export function Frame() {
   const ready = session.kind === 'person' && size !== undefined && !quiet;
   useEffect(() => {
     if (!quiet) return;
+    // A poll that is due within its two seconds would still go out; telling the query makes it look at its clock again.
+    void client.cancelQueries();
+    const at = client.getQueryState(statusQuery.queryKey)?.dataUpdatedAt;
+    client.setQueryData(statusQuery.queryKey, (now) => now, at === undefined ? {} : { updatedAt: at });
     // What was missed while quiet is fetched again, never guessed.
     return () => void client.invalidateQueries();
   }, [quiet, client]);

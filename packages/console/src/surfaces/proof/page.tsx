@@ -13,7 +13,12 @@ import { Viewer, type Subject, type View } from './viewer.tsx';
 /** The engine is loaded with the page, so that nothing has to be asked for once evidence is open. */
 async function loadEngine(): Promise<Redecider> {
   const worker = new Worker(new URL('./redecide/sealed-worker.ts', import.meta.url), { type: 'module' });
-  return openRedecider(worker, await WebAssembly.compileStreaming(fetch(cedarUrl)));
+  const [wasm] = await Promise.all([
+    WebAssembly.compileStreaming(fetch(cedarUrl)),
+    // Also what letters of the evidence could ask for later: a font that loads then would tell the server about them.
+    ...Array.from(document.fonts, (font) => font.load()),
+  ]);
+  return openRedecider(worker, wasm);
 }
 
 export function ProofPage() {
