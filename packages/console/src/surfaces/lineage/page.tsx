@@ -13,7 +13,7 @@ import {
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
 import { Page } from '../../components/panel.tsx';
-import { Empty, Failed, Loading } from '../../components/states.tsx';
+import { Empty, Failed, Loading, Note } from '../../components/states.tsx';
 import { CallError } from '../../data/call.ts';
 import { isPublic } from '../../data/listener.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
@@ -37,7 +37,8 @@ import css from './lineage.module.css';
 const VIEWS = ['lanes', 'tree', 'focus'] as const;
 type View = (typeof VIEWS)[number];
 const VIEW_WORDS: Readonly<Record<View, string>> = { lanes: 'Lanes', tree: 'Tree', focus: 'Focus graph' };
-/** Follows the scrubber when there is time for it: the picture comes first. */
+/** The scrubber rests when it has not moved for this long, milliseconds. */
+const REST_MS = 120;
 const Then = memo(ThenPanel);
 /** Lanes that fit one screen; more are unfolded by hand. */
 const MAX_LANES = 24;
@@ -51,7 +52,8 @@ export function LineagePage() {
 
 function RunPage({ id }: { readonly id: string }) {
   const { data, error, refetch } = useRun(id);
-  if (data !== undefined && data.tree.items.length > 0) return <Run data={data} />;
+  if (data !== undefined && data.tree.items.length > 0)
+    return <Run data={data} error={data.partial ? error : null} retry={() => void refetch()} />;
   if (error === null && data === undefined)
     return (
       <Page title="Lineage">
@@ -73,7 +75,15 @@ function RunPage({ id }: { readonly id: string }) {
   );
 }
 
-function Run({ data }: { readonly data: RunData }) {
+function Run({
+  data,
+  error,
+  retry,
+}: {
+  readonly data: RunData;
+  readonly error: Error | null;
+  readonly retry: () => void;
+}) {
   const { tree, run, named, lineage, partial } = data;
   const search = useSearch({ strict: false });
   const navigate = useNavigate();
@@ -137,7 +147,12 @@ function Run({ data }: { readonly data: RunData }) {
     });
   }, []);
   const expand = useCallback(({ agent }: Lane): void => unfold(agent), [unfold]);
-  const settledMs = useDeferredValue(nowMs);
+  // What was permitted then is read from the log: asked where the hand rests, not for each moment that it passes.
+  const [restMs, setRestMs] = useState(nowMs);
+  useEffect(() => {
+    const timer = setTimeout(() => setRestMs(nowMs), REST_MS);
+    return () => clearTimeout(timer);
+  }, [nowMs]);
 
   const step = (by: 1 | -1): void => {
     const { items } = tree;
@@ -196,7 +211,8 @@ function Run({ data }: { readonly data: RunData }) {
           {partial && 'The newest '}
           {counted(tree.items.length, 'execution')} in {counted(lanes.length, 'lane')}
           {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />
-          {partial && ' · the rest is being folded from the log …'}
+          {partial &&
+            (error === null ? ' · the rest is being folded from the log …' : ' · the rest did not come')}
         </>
       }
       actions={
@@ -217,6 +233,12 @@ function Run({ data }: { readonly data: RunData }) {
         </>
       }
     >
+      {error !== null && (
+        <Note tone="hold">
+          The whole run did not come: {error.message} What is shown are its newest executions only.{' '}
+          <Button onPress={retry}>Try again</Button>
+        </Note>
+      )}
       <div className={css['bar']}>
         <div role="group" aria-label="View" className={css['views']}>
           {VIEWS.map((one) => (
@@ -329,7 +351,7 @@ function Run({ data }: { readonly data: RunData }) {
               onFocus={() => change({ view: 'focus' }, false)}
             />
           )}
-          <Then tree={tree} ms={settledMs} />
+          <Then tree={tree} ms={restMs} />
         </aside>
       </div>
     </Page>
