@@ -74,12 +74,14 @@ export function Authority({
         ),
     };
   });
-  const causes = causesOf(tree, item).slice(-4);
-  for (const at of causes) {
-    const { node: cause } = tree.items[at]!;
+  const causes = causesOf(tree, item);
+  const nearest = causes.at(-1);
+  if (nearest !== undefined) {
+    const { node: cause } = tree.items[nearest]!;
+    const above = causes.length - 1;
     steps.push({
       id: cause.exec,
-      what: 'within',
+      what: above === 0 ? 'within' : `within, ${above} more above it`,
       who: <Untrusted>{cause.action ?? cause.exec}</Untrusted>,
       limits: 'ends when it ends',
     });
@@ -91,8 +93,8 @@ export function Authority({
     who: <Untrusted>{node.action ?? 'one action'}</Untrusted>,
     limits:
       resources.length === 0
-        ? 'exactly the committed arguments, once'
-        : `${resources.length} ${resources.length === 1 ? 'resource' : 'resources'}, exactly these arguments, once`,
+        ? 'these arguments, once'
+        : `${resources.length} ${resources.length === 1 ? 'resource' : 'resources'}, once`,
   });
   return (
     <ol className={css['band']} aria-label="Authority, narrowing from the first link to the permit">

@@ -10,6 +10,9 @@ import css from './lineage.module.css';
 
 const [WIDE, TALL, ACROSS, DOWN] = [196, 46, 252, 58];
 
+const x = ({ column }: FocusBox): number => 12 + column * ACROSS;
+const y = ({ row }: FocusBox): number => 12 + row * DOWN;
+
 interface Props {
   readonly tree: RunTree;
   readonly selected: number;
@@ -23,10 +26,12 @@ export function FocusView({ tree, selected, lifted, nameOf, onSelect }: Props) {
   const graph = useMemo(() => focusGraph(tree, selected, { steps, lifted }), [tree, selected, steps, lifted]);
   const area = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    area.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'center', inline: 'center' });
-  }, [graph]);
-  const x = ({ column }: FocusBox): number => 12 + column * ACROSS;
-  const y = ({ row }: FocusBox): number => 12 + row * DOWN;
+    const box = area.current?.parentElement;
+    const centre = graph.boxes.find((one) => one.more === undefined && one.item === selected);
+    if (box === null || box === undefined || centre === undefined) return;
+    // Moves the graph in its box, never the page.
+    box.scrollTo(x(centre) + WIDE / 2 - box.clientWidth / 2, y(centre) + TALL / 2 - box.clientHeight / 2);
+  }, [graph, selected]);
   const [width, height] = [24 + (graph.columns - 1) * ACROSS + WIDE, 24 + (graph.rows - 1) * DOWN + TALL];
   return (
     <>
