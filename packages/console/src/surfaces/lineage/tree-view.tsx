@@ -2,8 +2,8 @@
  * The tree: an ARIA treegrid of the same executions (WAI-ARIA APG, "Treegrid"), complete for screen readers: level,
  * position and size of each set are said, rows beyond the window are counted and reached by keys.
  */
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
 import { LeafTicks } from '../../components/ticks.tsx';
@@ -38,6 +38,11 @@ export function TreeView({ tree, selected, found, nameOf, onSelect }: Props) {
     getScrollElement: () => box.current,
     estimateSize: () => ROW,
     overscan: 12,
+    // The row that has the focus is always there, so that no key is lost while it scrolls into view.
+    rangeExtractor: (range) =>
+      [...new Set([...defaultRangeExtractor(range), Math.min(active, rows.length - 1)])]
+        .filter((at) => at >= 0)
+        .toSorted((a, b) => a - b),
   });
   const shown = virtual.getVirtualItems();
 
@@ -56,7 +61,7 @@ export function TreeView({ tree, selected, found, nameOf, onSelect }: Props) {
     setActive(at);
     virtual.scrollToIndex(at, { align: 'auto' });
   }, [selected, place, virtual]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!focusNext.current) return;
     const row = box.current?.querySelector<HTMLElement>(`[aria-rowindex="${active + 2}"]`);
     if (row === null || row === undefined) return;
