@@ -196,16 +196,7 @@ describe.skipIf(!isRoot)(
       const giveBack = fill(scene.folders);
       const stop = join(scene.folders.data, 'STOP');
       writeFileSync(stop, '');
-      await until(
-        async () =>
-          (await outcome(
-            scene.agent.renew(scene.running.executionId, {
-              instance: scene.instance,
-              counter: 1,
-              nonce: nonce(),
-            }),
-          )) !== 'renewed',
-      );
+      // At once: the file itself is asked, no round of looking has to come by first.
       await expectHalted(scene);
       giveBack();
       await expectHalted(scene);

@@ -3,7 +3,7 @@ import { parseTlogProof, unbase64url, utf8 } from '@licet/evidence';
 import { type DoorClaim, type ExecutionRequest, type ProvenEntry, type Report } from '@licet/api';
 import type { ExecutionRow } from '@licet/control-plane';
 import {
-  gate,
+  gated,
   isPerson,
   known,
   notFound,
@@ -35,20 +35,16 @@ export function doorHandlers(parts: Parts): Handlers {
   };
   return {
     async request(context) {
-      gate(parts);
       const { instance, ...body } = context.body as ExecutionRequest;
-      return presentDecision(
-        await plane.decide(caller(context), { ...body, instance: unbase64url(instance), ...seenOf(context) }),
-      );
+      const request = { ...body, instance: unbase64url(instance), ...seenOf(context) };
+      return presentDecision(await gated(parts, () => plane.decide(caller(context), request)));
     },
     async decide(context) {
-      gate(parts);
       const { instance, ...body } = context.body as Resume;
       const request = { ...body, instance: unbase64url(instance), ...seenOf(context) };
-      return presentDecision(await plane.resume(caller(context), context.id, request));
+      return presentDecision(await gated(parts, () => plane.resume(caller(context), context.id, request)));
     },
     async redeem(context) {
-      gate(parts);
       const { permit, instance, door } = context.body as {
         readonly permit: ProvenEntry;
         readonly instance: string;
@@ -60,7 +56,7 @@ export function doorHandlers(parts: Parts): Handlers {
         door: { grade: door.grade, confine: door.confine },
         ...seenOf(context),
       };
-      return presentRedeem(await plane.redeem(caller(context), context.id, body));
+      return presentRedeem(await gated(parts, () => plane.redeem(caller(context), context.id, body)));
     },
     async renew(context) {
       const { instance, ...body } = context.body as {
@@ -68,10 +64,8 @@ export function doorHandlers(parts: Parts): Handlers {
         readonly counter: number;
         readonly nonce: string;
       };
-      gate(parts);
-      return presentRenew(
-        await plane.renew(caller(context), context.id, { ...body, instance: unbase64url(instance) }),
-      );
+      const request = { ...body, instance: unbase64url(instance) };
+      return presentRenew(await gated(parts, () => plane.renew(caller(context), context.id, request)));
     },
     async report(context) {
       const { instance, ...body } = context.body as Report;

@@ -52,8 +52,20 @@ export const readsArguments = (principal: Principal, row: ExecutionRow): boolean
 export const isOwn = (principal: Principal, row: ExecutionRow): boolean =>
   row.jkt === principal.jkt || row.chain.at(-1)?.id === principal.subject;
 
-/** @throws PlaneError `unavailable` while new work is barred: nothing is decided, started or renewed (RULE 34) */
-export function gate({ barred }: Parts): void {
+/**
+ * Does `work` unless new work is barred, before or when it is done: what waited in a queue while somebody dropped the
+ * stop file is not answered any more, and a repeat with the same key finds what was decided.
+ *
+ * @throws PlaneError `unavailable`: nothing is let decide, start or go on (RULE 34)
+ */
+export async function gated<T>(parts: Parts, work: () => Promise<T>): Promise<T> {
+  gate(parts);
+  const done = await work();
+  gate(parts);
+  return done;
+}
+
+function gate({ barred }: Parts): void {
   const why = barred();
   if (why !== undefined) throw new PlaneError('unavailable', `unavailable: ${why}`);
 }

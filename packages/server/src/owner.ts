@@ -273,18 +273,18 @@ async function open(
   return { plane, parts, service, principals, ...url, ...publicUrl, close: closeAll };
 }
 
-/** Due executions, the stop file and a store that has to recover: looked at every quarter second, here only. */
+/**
+ * Due executions, the stop file and a store that has to recover: looked at every quarter second, here only. The stop
+ * file has a round of its own: it is read while a full disk or a locked database keeps the other one waiting (RULE 34).
+ */
 function keepTime(
   plane: Plane,
   store: { health(): Promise<{ readonly ok: boolean }>; recover(): Promise<void> },
   stop: { look(): Promise<void> },
   clock: Clock,
 ): { stop(): Promise<void> } {
-  let stopped = false;
-  let round: Promise<void> = Promise.resolve();
   let recoveredAtMs = 0;
   const once = async (): Promise<void> => {
-    await stop.look();
     try {
       await plane.tick();
     } catch {
@@ -295,6 +295,18 @@ function keepTime(
       await store.recover().catch(() => undefined);
     }
   };
+  const rounds = [repeat(once), repeat(() => stop.look())];
+  return {
+    async stop() {
+      await Promise.all(rounds.map((round) => round.stop()));
+    },
+  };
+}
+
+/** Calls `once` over and over, a tick after it last ended. */
+function repeat(once: () => Promise<void>): { stop(): Promise<void> } {
+  let stopped = false;
+  let round: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   const next = (): void => {
     if (stopped) return;
