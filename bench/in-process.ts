@@ -3,7 +3,7 @@
  * through the client that applications use, prints one line of JSON. Arguments: folder, milliseconds per stretch.
  */
 import { join } from 'node:path';
-import { newPrivateJwk, publicHalf } from '@licet/api';
+import { newPrivateJwk, publicHalf, type PlaneClient } from '@licet/api';
 import { openPlane, OWNER } from '@licet/server';
 import { load, ownCpu, WARM_UP_MS, type Stretch } from './load.ts';
 import { aRequest } from './request.ts';
@@ -19,26 +19,34 @@ const plane = await openPlane({
   socket: false,
 });
 const operator = await plane.as({ token: plane.operatorToken! });
-const key = await newPrivateJwk();
-const registered = await operator.register({
-  subject: 'a-bench',
-  kind: 'agent',
-  name: 'bench',
-  groups: ['assistants'],
-  for: OWNER,
-  keys: [publicHalf(key)],
-  root: { perDay: 10_000_000, concurrent: 10_000_000 },
-});
-if (registered.verdict !== 'done') throw new Error(registered.code);
-const agent = await plane.as({ key });
+/** RULE 38 caps the permits that one identity leaves unspent: so many take turns, and every stretch brings its own. */
+const AGENTS = 8;
+let agents = 0;
 
-async function ask(n: number, start: boolean): Promise<void> {
-  const answer = await agent.request(aRequest(workspace, n, start));
-  if (answer.verdict !== 'allow') throw new Error(`not permitted: ${answer.code}`);
+async function anAgent(): Promise<PlaneClient> {
+  const key = await newPrivateJwk();
+  const registered = await operator.register({
+    subject: `a-bench-${(agents += 1)}`,
+    kind: 'agent',
+    name: 'bench',
+    groups: ['assistants'],
+    for: OWNER,
+    keys: [publicHalf(key)],
+    root: { perDay: 10_000_000, concurrent: 10_000_000 },
+  });
+  if (registered.verdict !== 'done') throw new Error(registered.code);
+  return plane.as({ key });
 }
 
-const stretch = (inFlight: number, start: boolean, ms = Number(forMs)): Promise<Stretch> =>
-  load((n) => ask(n, start), { inFlight, forMs: ms, cpuUs: ownCpu });
+async function stretch(inFlight: number, start: boolean, ms = Number(forMs)): Promise<Stretch> {
+  const clients = await Promise.all(Array.from({ length: AGENTS }, anAgent));
+  const ask = async (n: number): Promise<void> => {
+    const answer = await clients[n % AGENTS]!.request(aRequest(workspace, n, start));
+    if (answer.verdict !== 'allow') throw new Error(`not permitted: ${answer.code}`);
+  };
+  return load(ask, { inFlight, forMs: ms, cpuUs: ownCpu });
+}
+
 await stretch(64, true, WARM_UP_MS);
 const result = {
   'permit-inprocess-1': await stretch(1, false),

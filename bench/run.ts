@@ -106,18 +106,25 @@ async function echoRound(forMs: number): Promise<Round> {
   }
 }
 
+/** RULE 38 caps the permits that one identity leaves unspent: so many take turns, and every stretch brings its own. */
+const AGENTS = 8;
+
 async function httpRound(forMs: number): Promise<Round> {
   const folders = makeFolders('bench');
   const server = await startServer(folders);
   try {
     const plane = await known(folders);
     const operator = await clientOf(plane, server.url, { token: plane.operatorToken });
-    const key = await registerAgent(operator, 'a-bench');
-    await operator.close();
+    let agents = 0;
     const stretch = async (inFlight: number, start: boolean, ms: number): Promise<Stretch> => {
       const http = httpCaller(server.url, inFlight);
-      const headers = await openSession(http, server.url, plane, key);
+      const sessions: Awaited<ReturnType<typeof openSession>>[] = [];
+      for (let i = 0; i < AGENTS; i += 1) {
+        const key = await registerAgent(operator, `a-bench-${(agents += 1)}`);
+        sessions.push(await openSession(http, server.url, plane, key));
+      }
       const ask = async (n: number): Promise<void> => {
+        const headers = sessions[n % AGENTS]!;
         const body = utf8(JSON.stringify(aRequest(folders.workspace, n, start)));
         const answer = await http.post(EXECUTIONS, headers(EXECUTIONS, body), body);
         // A denial is an answer too, and would be measured as one.
@@ -135,6 +142,7 @@ async function httpRound(forMs: number): Promise<Round> {
     ] as const)
       for (const inFlight of IN_FLIGHT)
         round[`${name}-http-${inFlight}`] = await stretch(inFlight, start, forMs);
+    await operator.close();
     return round;
   } finally {
     await server.stop();
