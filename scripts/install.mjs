@@ -87,13 +87,17 @@ export function install() {
   }
 }
 
-/** The environment for children: the pinned Node and the installed tools come first on the PATH. */
+/**
+ * The environment for children: the pinned Node and the installed tools come first on the PATH. What Node compiles is
+ * kept beside the dependencies, whose owner could change the code itself: never in a folder that others can write to.
+ */
 export function environment(extra = {}) {
   const separator = process.platform === 'win32' ? ';' : ':';
   const bin = join(ROOT, 'node_modules', '.bin');
   return {
     ...process.env,
     PATH: [dirname(PINNED_NODE), bin, process.env.PATH ?? ''].join(separator),
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'node'),
     ...extra,
   };
 }

@@ -21,7 +21,7 @@ import {
   type TestPlane,
 } from '../support/plane.ts';
 
-const rounds = Number(process.env['LICET_RACES'] ?? 1_000);
+const rounds = Number(process.env['LICET_RACES'] ?? 400);
 const PERMITS = 2;
 
 const data = mkdtempSync(join(tmpdir(), 'licet-races-'));

@@ -14,7 +14,7 @@ import { expect, test } from 'vitest';
 import { openSqliteStore } from '../src/index.ts';
 import { boot, codeOf, KEYS } from './builders.ts';
 
-const kills = Number(process.env['LICET_KILLS'] ?? 10);
+const kills = Number(process.env['LICET_KILLS'] ?? 5);
 
 test(
   `every acknowledged entry is there, with the same bytes, after ${kills} kills at random moments`,
