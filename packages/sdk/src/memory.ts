@@ -53,16 +53,18 @@ export function fileMemory(folder: string = stateFolder()): CheckpointStore {
     load: (origin) => readHead(fileOf(origin), origin),
     async save(head) {
       const file = fileOf(head.origin);
-      return guarded(file, async () => {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        return withLock(`${file}.lock`, async () => {
-          const kept = await readHead(file, head.origin);
-          // The largest wins: an older process must not make the memory smaller.
-          if (kept !== undefined && kept.size >= head.size) return kept;
-          await replaceFile(directory, file, JSON.stringify({ v: 1, ...head }));
-          return head;
-        });
-      });
+      return inTurn(file, head, (largest) =>
+        guarded(file, async () => {
+          await mkdir(directory, { recursive: true, mode: 0o700 });
+          return withLock(`${file}.lock`, async () => {
+            const kept = await readHead(file, largest.origin);
+            // The largest wins: an older process must not make the memory smaller.
+            if (kept !== undefined && kept.size >= largest.size) return kept;
+            await replaceFile(directory, file, JSON.stringify({ v: 1, ...largest }));
+            return largest;
+          });
+        }),
+      );
     },
     async keepFork(evidence) {
       const file = join(
@@ -148,6 +150,42 @@ async function replaceFile(directory: string, file: string, text: string): Promi
   } finally {
     await folder.close();
   }
+}
+
+/** What waits for its turn at a file, and what is being written: one of each per file in this process. */
+interface Turns {
+  waiting: { head: RememberedNote; readonly kept: Promise<RememberedNote> } | undefined;
+  writing: Promise<unknown>;
+}
+const turns = new Map<string, Turns>();
+
+/**
+ * Takes turns at a file within this process, so that its many doors want the lock once: the largest of the heads that
+ * wait is written for all of them, and each learns what is kept and links it to its own.
+ */
+async function inTurn(
+  file: string,
+  head: RememberedNote,
+  write: (largest: RememberedNote) => Promise<RememberedNote>,
+): Promise<RememberedNote> {
+  const turn = turns.get(file) ?? { waiting: undefined, writing: Promise.resolve() };
+  turns.set(file, turn);
+  if (turn.waiting !== undefined) {
+    if (head.size > turn.waiting.head.size) turn.waiting.head = head;
+    return turn.waiting.kept;
+  }
+  const kept = turn.writing.then(async () => {
+    const largest = turn.waiting!.head;
+    turn.waiting = undefined;
+    return write(largest);
+  });
+  turn.waiting = { head, kept };
+  turn.writing = kept
+    .catch(() => undefined)
+    .finally(() => {
+      if (turn.waiting === undefined) turns.delete(file);
+    });
+  return kept;
 }
 
 /** Runs under a lock file; a lock of a process that died is broken after a while. */
