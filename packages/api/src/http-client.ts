@@ -90,7 +90,7 @@ export async function dial(options: ConnectOptions): Promise<ClientParts & { rea
     signal: AbortSignal,
     retry: boolean,
   ): Promise<Reception> => {
-    const target = targetOf(route, input);
+    const target = transport.prefix + targetOf(route, input);
     const body = route.body === undefined ? undefined : utf8(JSON.stringify(input.body ?? {}));
     const headers: Record<string, string> = {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -195,16 +195,17 @@ function credentialOf(
     counter: number;
   }
   const open = async (signal: AbortSignal): Promise<Session> => {
-    const { method, path } = ROUTES.openSession;
+    const { method } = ROUTES.openSession;
+    const target = transport.prefix + ROUTES.openSession.path;
     const mine = await newShare();
     const body = utf8('{}');
     const proof = await makeProof(
       key,
-      { method, url: `${transport.base}${path}`, origin, share: mine.share, body },
+      { method, url: `${transport.base}${target}`, origin, share: mine.share, body },
       nowMs(),
     );
     const headers = { 'content-type': 'application/json', dpop: proof };
-    const reception = await transport.exchange({ method, target: path, headers, body, signal });
+    const reception = await transport.exchange({ method, target, headers, body, signal });
     if (reception.status >= 300) throw await readProblem(reception);
     const { session, note } = (await readAnswer(ROUTES.openSession, reception)) as {
       readonly session: string;

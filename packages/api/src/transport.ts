@@ -25,15 +25,18 @@ export interface Reception {
 export interface Transport {
   /** Scheme and authority, as the Host header and proofs name it. */
   readonly base: string;
+  /** Path below which the plane is served there, as of one of several tenants; empty when it has the address alone. */
+  readonly prefix: string;
   exchange(exchange: Exchange): Promise<Reception>;
   close(): void;
 }
 
 /** Returns a transport over `fetch`. Redirects are not followed: what redirects is not a plane. */
 export function fetchTransport(url: string): Transport {
-  const base = new URL(url).origin;
+  const { origin: base, pathname } = new URL(url);
   return {
     base,
+    prefix: pathname.replace(/\/+$/, ''),
     async exchange({ method, target, headers, body, signal }) {
       const init = {
         method,
@@ -63,6 +66,7 @@ export function socketTransport(path: string): Transport {
   const agent = new node.Agent({ keepAlive: true, maxSockets: 64 });
   return {
     base: 'http://localhost',
+    prefix: '',
     exchange: ({ method, target, headers, body, signal }) =>
       new Promise<Reception>((resolve, reject) => {
         const length = body === undefined ? {} : { 'content-length': String(body.length) };

@@ -15,6 +15,7 @@ import { addLog } from './commands/log.ts';
 import { addMcp } from './commands/mcp.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRuns } from './commands/runs.ts';
+import { addTenants } from './commands/tenants.ts';
 import { addTrust } from './commands/trust.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
@@ -28,6 +29,7 @@ import { welcome } from './welcome.ts';
 const COMMANDS: readonly ((program: Command) => void)[] = [
   addInit,
   addUp,
+  addTenants,
   demo,
   addMcp,
   addExec,

@@ -1,6 +1,7 @@
 /** All addresses of all surfaces. A surface adds its own in `surfaces/<name>/routes.ts`; pages load when visited. */
 import { createRouter } from '@tanstack/react-router';
 import { CallError } from './data/call.ts';
+import { base } from './data/listener.ts';
 import { Failed, Empty, Loading } from './components/states.tsx';
 import { rootRoute } from './root-route.ts';
 import { consoleRoutes } from './surfaces/console/routes.ts';
@@ -17,12 +18,13 @@ export const router = createRouter({
     ...healthRoutes,
     ...lineageRoutes,
   ]),
+  basepath: base === '' ? '/' : base,
   defaultPendingComponent: () => <Loading what="the page" />,
   defaultErrorComponent: ({ error, reset }) => (
     <Failed error={error} what={error instanceof CallError ? 'the page' : 'this page'} retry={reset} />
   ),
   defaultNotFoundComponent: () => (
-    <Empty title="There is no such page." action={<a href="/console">To the console</a>} />
+    <Empty title="There is no such page." action={<a href={`${base}/console`}>To the console</a>} />
   ),
   defaultPreload: 'intent',
   scrollRestoration: false,

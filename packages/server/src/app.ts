@@ -2,7 +2,7 @@
  * One listener: the routes of the table that belong to it, and the same way in for each call: Host and Origin, who is
  * calling, strict JSON, the service, one form of problem (DESIGN §10). Nothing is parsed before the caller is known.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { CLI } from '@licet/evidence';
@@ -49,6 +49,10 @@ export interface AppOptions {
     readonly inDoubt: number;
   }>;
   readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array };
+  /** `http` or `https`, as callers see it. */
+  readonly scheme: string;
+  /** Path below which a shared listener serves this plane; empty for a listener of its own. */
+  readonly base: string;
   readonly version: string;
 }
 
@@ -56,7 +60,7 @@ type Called = FastifyRequest & { principal?: Principal };
 
 /** Returns the listener, ready to listen. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { listener, service, authentication, metrics, limit, tls } = options;
+  const { listener, service, authentication, metrics, limit, tls, scheme, base } = options;
   const common = {
     bodyLimit: LIMITS.bodyBytes,
     requestTimeout: LIMITS.requestMs,
@@ -68,18 +72,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     http: { maxHeaderSize: LIMITS.headerBytes, connectionsCheckingInterval: 1_000 },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       void sendProblem(request, reply, frameworkError(error)),
-    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'malformed';
-      const body = JSON.stringify(
-        problemOf(new PlaneError(code, `${code}: the bytes are no HTTP request that this plane takes`)),
-      );
-      const status = code === 'too_large' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      if (socket.writable) {
-        socket.end(
-          `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-        );
-      } else socket.destroy();
-    },
+    clientErrorHandler: refuseBytes,
   } as const;
   const app = (tls === undefined
     ? Fastify({ ...common, logger: false })
@@ -92,7 +85,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.server.maxConnections = LIMITS.connections;
   app.server.maxHeadersCount = 64;
 
-  const scheme = tls === undefined ? 'http' : 'https';
   const names = ROUTE_NAMES.filter((name) => belongs(ROUTES[name], listener));
   const paths = names.map((name) => ({ method: ROUTES[name].method, pattern: patternOf(ROUTES[name].path) }));
   // Shapes are checked by the service, once and for every way in; here they only describe.
@@ -166,7 +158,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   const local = loginHandlers({
     ...options,
-    scheme,
     arrivalOf: (request) => arrivalOf(request, scheme),
     openapi: () => app.swagger(),
   });
@@ -195,7 +186,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       },
     });
   }
-  serveConsole(app, listener);
+  serveConsole(app, listener, base);
   await app.ready();
   return app;
 }
@@ -217,6 +208,20 @@ async function openEvents(
     throw new PlaneError('schema', 'schema: after: expected a log index');
   await streams.stream(reply, principal, given ?? -1, gone);
   return reply;
+}
+
+/** Answers bytes that are no request, and ends the connection. */
+export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'malformed';
+  const body = JSON.stringify(
+    problemOf(new PlaneError(code, `${code}: the bytes are no HTTP request that this plane takes`)),
+  );
+  const status = code === 'too_large' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  if (socket.writable) {
+    socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  } else socket.destroy();
 }
 
 /** Sends what the service answered, in the form of the route. */
@@ -269,7 +274,8 @@ function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>, scheme: 
 function arrivalOf(request: FastifyRequest, scheme: string): Arrival {
   return {
     method: request.method,
-    target: request.url,
+    // Behind a shared listener the path that was called, and signed, is longer than the route's.
+    target: request.originalUrl,
     scheme,
     host: (request.headers.host ?? '').toLowerCase(),
     body: bytesOf(request),

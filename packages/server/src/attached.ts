@@ -8,7 +8,7 @@ import {
   type FeedEvent,
   type RouteName,
 } from '@licet/api';
-import { shortSocketPath } from './owner.ts';
+import { shortSocketPath } from './listeners.ts';
 
 /** Returns calls over `DATA/plane.sock`; nothing is opened before the first. */
 export function attachedCalls(

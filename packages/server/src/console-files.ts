@@ -55,11 +55,18 @@ const PAGE_POLICY = [
 const SEALED_WORKER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'";
 
 /** Registers the pages of a listener. */
-export function serveConsole(app: FastifyInstance, listener: 'control' | 'public', dist = DIST): void {
+export function serveConsole(
+  app: FastifyInstance,
+  listener: 'control' | 'public',
+  base: string,
+  dist = DIST,
+): void {
   const page = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const html = (await read(join(dist, 'index.html'))).toString('utf8');
     return send(reply, 'html', 'no-cache', PAGE_POLICY).send(
-      html.replace('name="licet-listener" content="control"', `name="licet-listener" content="${listener}"`),
+      html
+        .replace('name="licet-listener" content="control"', `name="licet-listener" content="${listener}"`)
+        .replace('name="licet-base" content=""', `name="licet-base" content="${base}"`),
     );
   };
   // Pages are no part of the contract that /openapi.json describes.

@@ -22,6 +22,11 @@ export const SERVER_ERRORS = {
     meaning: 'The control listener was asked to listen beyond loopback without TLS.',
     next: 'Give certificate and key, or listen on 127.0.0.1.',
   },
+  ERR_SERVER_TENANT: {
+    meaning:
+      'The name of a tenant is not 1 to 63 of a-z, 0-9 and inner hyphens, or the folder holds no tenant.',
+    next: 'Make one with `licet tenants add NAME`.',
+  },
 } as const satisfies Readonly<Record<string, { readonly meaning: string; readonly next: string }>>;
 
 export type ServerErrorCode = keyof typeof SERVER_ERRORS;

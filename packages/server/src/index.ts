@@ -1,6 +1,14 @@
 // The face of @licet/server.
 export { openPlane, type Credential, type OpenedPlane, type OpenPlaneOptions } from './open-plane.ts';
-export { SOCKET_FILE, type ListenOptions } from './owner.ts';
+export { SOCKET_FILE, type ListenOptions } from './listeners.ts';
+export {
+  openTenants,
+  tenantFolder,
+  tenantsOf,
+  type Tenant,
+  type Tenants,
+  type TenantsOptions,
+} from './tenants.ts';
 export {
   DEFAULT_AGENT,
   DEFAULT_DOOR,

@@ -18,9 +18,8 @@ type LocalHandler = (call: Call) => Promise<unknown>;
 
 export interface LoginOptions extends Pick<
   AppOptions,
-  'authentication' | 'sessions' | 'metrics' | 'limit' | 'readiness' | 'draining'
+  'authentication' | 'sessions' | 'metrics' | 'limit' | 'readiness' | 'draining' | 'scheme' | 'base'
 > {
-  readonly scheme: string;
   arrivalOf(request: FastifyRequest): Arrival;
   openapi(): unknown;
 }
@@ -46,7 +45,7 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     if (wrong !== undefined) throw new PlaneError('schema', `schema: ${wrong}`);
   };
   const cookie = (value: string, ageS: number): string =>
-    `${LOGIN_COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${ageS}${options.scheme === 'https' ? '; Secure' : ''}`;
+    `${LOGIN_COOKIE}=${value}; Path=${options.base}/; HttpOnly; SameSite=Strict; Max-Age=${ageS}${options.scheme === 'https' ? '; Secure' : ''}`;
   const json = (reply: FastifyReply, value: unknown): FastifyReply =>
     reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(value));
   const meOf = ({

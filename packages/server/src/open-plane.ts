@@ -35,7 +35,8 @@ import {
 } from './data-folder.ts';
 import { ServerError } from './errors.ts';
 import { localCalls, type Local } from './in-process.ts';
-import { openOwner, type ListenOptions, type Owner } from './owner.ts';
+import type { ListenOptions } from './listeners.ts';
+import { openOwner, type Owner } from './owner.ts';
 import { hostResolver } from './resolver.ts';
 import { overTheWire } from './service.ts';
 import { readAgentKey, readSeed, statePaths } from './state-folder.ts';

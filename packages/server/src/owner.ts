@@ -2,11 +2,8 @@
  * The process that holds the data folder: opens store and plane, listens, and keeps time (DESIGN §4). Everything that
  * it opens it closes in the opposite order.
  */
-import { closeSync, openSync } from 'node:fs';
-import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { FastifyInstance } from 'fastify';
 import { jwkThumbprint, type Trust } from '@licet/evidence';
 import { ed25519NoteSigner, nodeCrypto } from '@licet/evidence/node';
 import {
@@ -23,13 +20,13 @@ import { buildApp } from './app.ts';
 import { openAuthentication } from './authentication.ts';
 import type { PlaneFolder } from './data-folder.ts';
 import { watchStopFile } from './emergency.ts';
-import { ServerError } from './errors.ts';
 import { workerEvaluator } from './evaluator.ts';
 import { eventStreams } from './event-route.ts';
 import { openFeedHub } from './feed-hub.ts';
 import { writePrivate } from './files.ts';
 import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
+import { openListeners, requireTls, type BuildApp, type ListenOptions } from './listeners.ts';
 import { openMetrics } from './metrics.ts';
 import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -39,27 +36,8 @@ import { openVitals } from './vitals.ts';
 
 /** The version that `boot` entries name. */
 export const VERSION = '0.1.0';
-/** Name of the unix socket in the data folder. */
-export const SOCKET_FILE = 'plane.sock';
 const TICK_MS = 250;
 const RECOVER_EVERY_MS = 1_000;
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
-export interface ListenOptions {
-  /** Port of the control listener; 0 picks one. Absent: none. */
-  readonly controlPort?: number;
-  /** Port of the public listener; 0 picks one. Absent: none. */
-  readonly publicPort?: number;
-  /** Address of the control listener. Default 127.0.0.1; any other needs `tls`. */
-  readonly controlHost?: string;
-  /** Address of the public listener. Default 127.0.0.1. */
-  readonly publicHost?: string;
-  /** Host header values accepted beside localhost and the addresses, as `name:port`. */
-  readonly hosts?: readonly string[];
-  readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array };
-  /** Whether to listen on `DATA/plane.sock`. Default true. */
-  readonly socket?: boolean;
-}
 
 export interface OwnerOptions extends ListenOptions {
   readonly folder: PlaneFolder;
@@ -112,13 +90,7 @@ async function open(
 ): Promise<Owner> {
   const { folder, trust, clock, random, resolver } = options;
   const { origin, seeds } = folder;
-  if (
-    options.controlPort !== undefined &&
-    !LOOPBACK.has(options.controlHost ?? '127.0.0.1') &&
-    options.tls === undefined
-  ) {
-    throw new ServerError('ERR_SERVER_TLS', `${options.controlHost} is beyond loopback`);
-  }
+  requireTls(options);
   const store = await openSqliteStore({
     path: folder.data,
     keys: { log: { name: origin, seed: seeds.log }, lease: { name: `${origin}/lease`, seed: seeds.lease } },
@@ -180,13 +152,9 @@ async function open(
   const streams = eventStreams(plane, store, principals);
   let draining = false;
 
-  const listen = async (
-    listener: 'control' | 'public',
-    where: { readonly path: string } | { readonly host: string; readonly port: number },
-  ): Promise<number> => {
-    let hosts: ReadonlySet<string> = new Set(['localhost']);
-    const tls = listener === 'control' && !('path' in where) ? options.tls : undefined;
-    const app = await buildApp({
+  const build: BuildApp = (listener, where) =>
+    buildApp({
+      ...where,
       listener,
       service,
       authentication: openAuthentication({ folder, principals, sessions, clock }),
@@ -197,31 +165,10 @@ async function open(
         clock,
         listener === 'public' ? { perSecond: 200, burst: 1_000 } : { perSecond: 50, burst: 200 },
       ),
-      hosts: () => hosts,
       draining: () => draining,
       readiness: () => readiness(),
       version: VERSION,
-      ...(tls === undefined ? {} : { tls }),
     });
-    closers.push(() => app.close());
-    await app.listen(where).catch((cause: unknown) => {
-      throw new ServerError(
-        'ERR_SERVER_LISTEN',
-        'path' in where ? `cannot listen on ${where.path}` : `cannot listen on ${where.host}:${where.port}`,
-        { cause },
-      );
-    });
-    if ('path' in where) return 0;
-    const port = portOf(app);
-    const host = where.host.includes(':') ? `[${where.host}]` : where.host;
-    hosts = new Set(
-      [
-        ...['localhost', '127.0.0.1', '[::1]', host].map((name) => `${name}:${port}`),
-        ...(options.hosts ?? []),
-      ].map((name) => name.toLowerCase()),
-    );
-    return port;
-  };
   const readiness = async () => {
     const [state, health] = await Promise.all([stateOf(parts), store.health()]);
     const ok = health.ok && state.state !== 'fail-closed';
@@ -235,30 +182,8 @@ async function open(
     };
   };
 
-  if (options.socket !== false) {
-    const path = join(folder.data, SOCKET_FILE);
-    // Whoever holds the lock is the plane: a socket that is there belongs to one that died.
-    await rm(path, { force: true });
-    const short = shortSocketPath(folder.data);
-    closers.push(() => short.release());
-    await listen('control', { path: short.path });
-    await chmod(path, 0o600);
-  }
-  const scheme = options.tls === undefined ? 'http' : 'https';
-  const control =
-    options.controlPort === undefined
-      ? undefined
-      : await listen('control', { host: options.controlHost ?? '127.0.0.1', port: options.controlPort });
-  const open =
-    options.publicPort === undefined
-      ? undefined
-      : await listen('public', { host: options.publicHost ?? '127.0.0.1', port: options.publicPort });
-  const url = control === undefined ? {} : { url: `${scheme}://localhost:${control}` };
-  const publicUrl = open === undefined ? {} : { publicUrl: `http://localhost:${open}` };
-  await writePrivate(
-    join(folder.data, 'address.json'),
-    `${JSON.stringify({ v: 1, ...url, ...publicUrl })}\n`,
-  );
+  const addresses = await openListeners(folder.data, options, build, closers);
+  await writePrivate(join(folder.data, 'address.json'), `${JSON.stringify({ v: 1, ...addresses })}\n`);
 
   const ticking = keepTime(plane, store, stop, clock);
   closers.push(() => ticking.stop());
@@ -270,7 +195,7 @@ async function open(
     metrics.close();
     principals.close();
   });
-  return { plane, parts, service, principals, ...url, ...publicUrl, close: closeAll };
+  return { plane, parts, service, principals, ...addresses, close: closeAll };
 }
 
 /**
@@ -350,29 +275,4 @@ function bootOf(folder: PlaneFolder) {
       })),
     },
   };
-}
-
-/**
- * Returns a path of the socket that the kernel takes: at most 107 bytes. A deeper folder is named by a descriptor,
- * which Linux follows.
- */
-export function shortSocketPath(data: string): { readonly path: string; release(): void } {
-  const path = join(data, SOCKET_FILE);
-  if (Buffer.byteLength(path) <= 100 || process.platform !== 'linux') return { path, release: () => {} };
-  const descriptor = openSync(data, 'r');
-  let open = true;
-  return {
-    path: `/proc/self/fd/${descriptor}/${SOCKET_FILE}`,
-    release() {
-      if (open) closeSync(descriptor);
-      open = false;
-    },
-  };
-}
-
-function portOf(app: FastifyInstance): number {
-  const address = app.server.address();
-  if (address === null || typeof address === 'string')
-    throw new ServerError('ERR_SERVER_LISTEN', 'the listener has no port');
-  return address.port;
 }

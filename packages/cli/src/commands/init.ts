@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { action, withJson } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
 import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
 import { dataFolderOf, stateFolderOf } from '../places.ts';
 
@@ -35,39 +36,43 @@ export function addInit(program: Command): void {
     .option('--data <dir>', 'data folder (default: LICET_DATA, else .licet)')
     .action(
       action<MakeOptions>(async ({ options, out }) => {
-        const data = dataFolderOf(options);
-        const { isPlaneFolder, openPlane, statePaths } = await import('@licet/server');
-        if (await isPlaneFolder(data))
-          throw new CliError('ERR_CLI_EXISTS', `${data} holds a plane already`, {
-            still: 'It was not touched.',
-            next: 'Start it with licet up.',
-          });
-        const opened = await openPlane({ ...openOptions(data, options), socket: false });
-        try {
-          const first = await publishFirst(opened, data, options);
-          const paths = statePaths(stateFolderOf(), opened.origin);
-          const { state, why } = await opened.status();
-          out.document({
-            ok: true,
-            data,
-            origin: opened.origin,
-            trust: opened.trustPath,
-            token: paths.operatorToken,
-            workspace: first.workspace,
-            state,
-          });
-          out.line(`${out.style('good', '✓')} ${opened.origin}`);
-          out.line(`  data       ${data}`);
-          out.line(`  workspace  ${first.workspace}`);
-          out.line(`  trust      ${opened.trustPath}`);
-          out.line(`  token      ${paths.operatorToken} (yours: approve, contain, publish)`);
-          out.line(`  ${state}: ${why}`);
-          if (first.observing) out.line(out.style('warn', 'Observing: nothing is being stopped.'));
-          out.line('Next: licet up');
-        } finally {
-          await opened.close();
-        }
+        await makePlane(dataFolderOf(options), options, out);
+        out.line('Next: licet up');
         return EXIT.ok;
       }),
     );
+}
+
+/** Makes a plane and its first policy, and says where everything is. @throws CliError `ERR_CLI_EXISTS`, `ERR_CLI_POLICY` */
+export async function makePlane(data: string, options: MakeOptions, out: Output): Promise<void> {
+  const { isPlaneFolder, openPlane, statePaths } = await import('@licet/server');
+  if (await isPlaneFolder(data))
+    throw new CliError('ERR_CLI_EXISTS', `${data} holds a plane already`, {
+      still: 'It was not touched.',
+      next: 'Start it with licet up.',
+    });
+  const opened = await openPlane({ ...openOptions(data, options), socket: false });
+  try {
+    const first = await publishFirst(opened, data, options);
+    const paths = statePaths(stateFolderOf(), opened.origin);
+    const { state, why } = await opened.status();
+    out.document({
+      ok: true,
+      data,
+      origin: opened.origin,
+      trust: opened.trustPath,
+      token: paths.operatorToken,
+      workspace: first.workspace,
+      state,
+    });
+    out.line(`${out.style('good', '✓')} ${opened.origin}`);
+    out.line(`  data       ${data}`);
+    out.line(`  workspace  ${first.workspace}`);
+    out.line(`  trust      ${opened.trustPath}`);
+    out.line(`  token      ${paths.operatorToken} (yours: approve, contain, publish)`);
+    out.line(`  ${state}: ${why}`);
+    if (first.observing) out.line(out.style('warn', 'Observing: nothing is being stopped.'));
+  } finally {
+    await opened.close();
+  }
 }

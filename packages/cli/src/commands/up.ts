@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { action, withJson } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
 import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
 import { dataFolderOf, stateFolderOf } from '../places.ts';
 import { withMaking } from './init.ts';
@@ -26,7 +27,9 @@ interface UpOptions extends MakeOptions {
 export function addUp(program: Command): void {
   withMaking(withJson(program.command('up')))
     .summary('run the plane')
-    .description('Run the plane of a data folder until SIGTERM or Ctrl-C. A fresh folder is made first.')
+    .description(
+      'Run the plane of a data folder, or those of all its tenants, until SIGTERM or Ctrl-C. A fresh folder is made first.',
+    )
     .option('--data <dir>', 'data folder (default: LICET_DATA, else .licet)')
     .option('--no-init', 'do not make a plane where there is none')
     .option('--port <n>', `control listener on loopback (default: ${CONTROL_PORT}, or any free port)`)
@@ -36,7 +39,11 @@ export function addUp(program: Command): void {
       action<UpOptions>(async ({ options, out }) => {
         const data = dataFolderOf(options);
         const ending = untilAsked();
-        const { openPlane, statePaths } = await import('@licet/server');
+        const { openPlane, statePaths, tenantsOf } = await import('@licet/server');
+        if ((await tenantsOf(data)).length > 0) {
+          await upTenants(data, options, out, ending);
+          return EXIT.ok;
+        }
         const opened = await openPlane({
           ...openOptions(data, options),
           init: options.init !== false,
@@ -84,6 +91,47 @@ export function addUp(program: Command): void {
         return EXIT.ok;
       }),
     );
+}
+
+/** Serves every tenant of the folder, each below its own path, until asked to end. */
+async function upTenants(
+  data: string,
+  options: UpOptions,
+  out: Output,
+  ending: Promise<void>,
+): Promise<void> {
+  const { openTenants, statePaths } = await import('@licet/server');
+  const house = await openTenants({
+    data,
+    controlPort: await portOf(options.port, CONTROL_PORT),
+    publicPort: await portOf(options.publicPort, PUBLIC_PORT),
+    ...(options.host === undefined ? {} : { hosts: options.host }),
+  });
+  try {
+    const tenants = await Promise.all(
+      house.tenants.map(async (tenant) => {
+        if (!('plane' in tenant)) {
+          const why = tenant.failure instanceof Error ? tenant.failure.message : String(tenant.failure);
+          return { tenant: tenant.name, ok: false, state: 'fail-closed', why };
+        }
+        const { origin, trustPath } = tenant.plane;
+        const { state, why } = await tenant.plane.status();
+        const token = statePaths(stateFolderOf(), origin).operatorToken;
+        const { url, publicUrl } = tenant;
+        return { tenant: tenant.name, ok: true, url, publicUrl, origin, trust: trustPath, token, state, why };
+      }),
+    );
+    out.document({ ok: true, url: house.url, publicUrl: house.publicUrl, data, tenants });
+    for (const { tenant, state, why, url, token } of tenants) {
+      const mark = out.style(state === 'enforcing' ? 'good' : 'warn', `■ ${state}`);
+      out.line(`${mark} ${out.style('name', tenant)}: ${why}`);
+      if (url !== undefined) out.line(`  control  ${out.style('name', url)}   token ${token}`);
+    }
+    out.line('Ctrl-C ends it; running executions end with their leases.');
+    await ending;
+  } finally {
+    await house.close();
+  }
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once, as usual. */

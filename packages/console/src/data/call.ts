@@ -3,6 +3,7 @@
  * header (DESIGN §10). A problem is thrown as `CallError`; a verdict is an answer, never an error.
  */
 import type { Problem } from '@licet/api';
+import { base } from './listener.ts';
 
 /** Header that must come with every changing call that a cookie authenticates. */
 const CSRF_HEADER = 'licet-csrf';
@@ -65,7 +66,7 @@ async function send(path: string, init: RequestInit, signal?: AbortSignal): Prom
   let response: Response;
   try {
     const deadline = AbortSignal.timeout(DEADLINE_MS);
-    response = await fetch(path, {
+    response = await fetch(base + path, {
       ...init,
       credentials: 'same-origin',
       redirect: 'error',

@@ -7,7 +7,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { FeedEvent } from '@licet/api';
 import { nowMs } from './clock.ts';
-import { isPublic } from './listener.ts';
+import { base, isPublic } from './listener.ts';
 import { cell, useCell } from './store.ts';
 
 export interface FeedState {
@@ -24,7 +24,8 @@ type Message =
   | { readonly kind: 'state'; readonly state: FeedState['state'] }
   | { readonly kind: 'who' };
 
-const NAME = 'licet-feed';
+/** Tabs of one tenant share a stream; tenants share an origin of the web, and nothing else. */
+const NAME = `licet-feed${base}`;
 const SETTLE_MS = 250;
 const RETRY_MS = [500, 1_000, 2_000, 4_000] as const;
 
@@ -79,7 +80,7 @@ export function startFeed(client: QueryClient, after: number): () => void {
 async function lead(tell: (message: Message) => void, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt++) {
     const opened = await new Promise<boolean>((done) => {
-      const source = new EventSource(`/v1/events?after=${feed.read().index}`);
+      const source = new EventSource(`${base}/v1/events?after=${feed.read().index}`);
       let open = false;
       const end = (): void => {
         source.close();

@@ -9,6 +9,9 @@ export const listener: Listener =
     ? 'control'
     : 'public';
 
+/** Path below which this plane is served, as `/t/<tenant>`; empty when it has the address alone. */
+export const base: string = document.querySelector('meta[name="licet-base"]')?.getAttribute('content') ?? '';
+
 export const isPublic = listener === 'public';
 
 /** Why a control is disabled on the public listener; shown beside it, never hidden. */

@@ -3,7 +3,7 @@
  * exchanged for an HttpOnly cookie and a CSRF token, and taken out of the address bar at once (UI §5).
  */
 import { CallError, get, post, setCsrf } from './call.ts';
-import { isPublic } from './listener.ts';
+import { base, isPublic } from './listener.ts';
 import { cell, useCell } from './store.ts';
 
 /** Roles that see the console; as the contract names them. */
@@ -22,7 +22,7 @@ interface Me {
 }
 
 /** Says only that there may be a cookie, so that a visitor without one causes no refused call. */
-const HINT = 'licet.signed-in';
+const HINT = `licet.signed-in${base}`;
 const session = cell<Session>({ kind: isPublic ? 'public' : 'starting' });
 
 /** Signs in with the token of the address, or with the cookie of an earlier visit. */

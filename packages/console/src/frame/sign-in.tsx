@@ -2,7 +2,7 @@
 import { useState, type ReactNode } from 'react';
 import { Button } from '../components/button.tsx';
 import { Loading, Note } from '../components/states.tsx';
-import { isPublic } from '../data/listener.ts';
+import { base, isPublic } from '../data/listener.ts';
 import { signIn, useSession } from '../data/session.ts';
 import css from './sign-in.module.css';
 
@@ -33,7 +33,7 @@ function PublicStop() {
         Sign in on the control address of this plane.
       </p>
       <p>
-        <a href="/console">See the public decision feed</a>
+        <a href={`${base}/console`}>See the public decision feed</a>
       </p>
     </div>
   );

@@ -1,6 +1,7 @@
 /** The bands under the top bar: fail-closed with its countdown, observing, contained, stale. Only these may change the frame. */
 import { Time, clockText, useNow } from '../components/time.tsx';
 import { useRunningLeases, type System } from './system-state.ts';
+import { base } from '../data/listener.ts';
 import css from './state-frame.module.css';
 
 export function StateFrame({ system }: { readonly system: System }) {
@@ -18,7 +19,7 @@ export function StateFrame({ system }: { readonly system: System }) {
       )}
       {state === 'contained' && (
         <p className={css['band']} data-tone="contain" role="status">
-          <strong>Contained.</strong> {system.why} <a href="/containment">What is contained</a>
+          <strong>Contained.</strong> {system.why} <a href={`${base}/containment`}>What is contained</a>
         </p>
       )}
       {system.stale && (

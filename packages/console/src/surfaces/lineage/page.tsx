@@ -15,7 +15,7 @@ import { Hash } from '../../components/hash.tsx';
 import { Page } from '../../components/panel.tsx';
 import { Empty, Failed, Loading, Note } from '../../components/states.tsx';
 import { CallError } from '../../data/call.ts';
-import { isPublic } from '../../data/listener.ts';
+import { base, isPublic } from '../../data/listener.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { KIND_WORDS, KindGlyph } from './glyph.tsx';
 import { FocusView } from './focus-view.tsx';
@@ -63,7 +63,7 @@ function RunPage({ id }: { readonly id: string }) {
   if (data !== undefined || (error instanceof CallError && error.status === 404))
     return (
       <Page title="Lineage">
-        <Empty title="There is no such run here." action={<a href="/lineage">All runs</a>}>
+        <Empty title="There is no such run here." action={<a href={`${base}/lineage`}>All runs</a>}>
           The log holds no execution with this id, or you may not see it.
         </Empty>
       </Page>

@@ -9,6 +9,7 @@ import { useQuiet } from '../../data/quiet.ts';
 import { evidenceOfFragment } from './check.ts';
 import { openRedecider, type Redecider } from './redecide/redecider.ts';
 import { Viewer, type Subject, type View } from './viewer.tsx';
+import { base } from '../../data/listener.ts';
 
 /** The engine is loaded with the page, so that nothing has to be asked for once evidence is open. */
 async function loadEngine(): Promise<Redecider> {
@@ -73,7 +74,7 @@ export function ProofPage() {
         view={view === 'forgeries' ? 'forgeries' : 'evidence'}
         onView={setView}
         initial={initial}
-        linkBase={`${location.origin}/proof`}
+        linkBase={`${location.origin}${base}/proof`}
       />
     </Page>
   );
