@@ -169,6 +169,19 @@ describe('renewing', () => {
     expect(word(await world.renew(permit))).toBe(expected);
     expect((await world.all('refusal')).at(-1)).toMatchObject({ exec: permit.exec, code: expected.slice(5) });
   });
+  test('rule 39: a clock that steps back a little makes no renewal older than the one before it', async () => {
+    const world = await aWorld();
+    const permit = await world.started();
+    world.later(500);
+    const renewed = async (n: number) =>
+      parseRenewal(parseNote((await world.renew(permit, n)).notes[0]!).text);
+    const first = await renewed(1);
+    world.later(-300);
+    expect((await renewed(2)).at).toBe(first.at);
+    world.later(1_000);
+    expect((await renewed(3)).at).toBe(world.clock.now);
+  });
+
   test('an ended parent ends what runs below it at the next renewal', async () => {
     const world = await aWorld();
     const parent = await world.started();

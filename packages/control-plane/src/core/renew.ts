@@ -23,11 +23,13 @@ export function renew(draft: Draft, command: RenewCommand): Transition {
   if (command.counter <= row.lease.counter)
     return draft.reply({ kind: 'conflict', code: 'old_counter', exec: row.exec });
 
+  // RULE 39: a renewal is no entry, so the log's last time does not bound it; the go-ahead before it does.
+  const nowMs = Math.max(draft.nowMs, row.lease.atMs);
   const endsMs = row.start.atMs + row.permit.maxMs;
-  const objected = renewalObjection(draft, command, row, endsMs);
+  const objected = renewalObjection(draft, command, row, { nowMs, endsMs });
   if (objected !== undefined) return refuse(draft, command, row, objected);
 
-  const durationMs = Math.min(row.permit.ttlMs, endsMs - draft.nowMs);
+  const durationMs = Math.min(row.permit.ttlMs, endsMs - nowMs);
   const text = formatRenewal({
     origin: draft.plane.origin,
     exec: row.exec,
@@ -35,26 +37,26 @@ export function renew(draft: Draft, command: RenewCommand): Transition {
     instance: row.start.instance,
     counter: command.counter,
     nonce: command.nonce,
-    at: draft.nowMs,
+    at: nowMs,
     epoch: containmentOf(draft).epoch,
     durationMs,
   });
   draft.keepNote(row.exec, draft.context.signNote(text));
-  return draft.reply({ kind: 'renewed', exec: row.exec, untilMs: draft.nowMs + durationMs });
+  return draft.reply({ kind: 'renewed', exec: row.exec, untilMs: nowMs + durationMs });
 }
 
 function renewalObjection(
   draft: Draft,
   command: RenewCommand,
   row: ExecutionRow,
-  endsMs: number,
+  { nowMs, endsMs }: { readonly nowMs: number; readonly endsMs: number },
 ): Objection | undefined {
   const { caller, resources } = command;
-  if (draft.nowMs > row.lease!.untilMs) return { code: 'expired' };
-  if (draft.nowMs >= endsMs) return { code: 'max_time' };
+  if (nowMs > row.lease!.untilMs) return { code: 'expired' };
+  if (nowMs >= endsMs) return { code: 'max_time' };
   if (row.decision.index < (draft.get('clock', SELF)?.segmentStart ?? 0)) return { code: 'expired' };
   return (
-    objection(draft, draft.plane.tenant, { ...row, caller, resources }, draft.nowMs) ??
+    objection(draft, draft.plane.tenant, { ...row, caller, resources }, nowMs) ??
     (command.verdict.verdict === 'allow'
       ? undefined
       : {
