@@ -1,6 +1,6 @@
 /**
  * `node bench/lineage.ts [executions]`: the lineage of a large run in a headless Chromium without a GPU, from a real
- * plane: time to the first painted lanes and to all of them, frames per second while panning and while scrubbing, beside an empty page on
+ * plane: time to the first painted lanes, to all of them, and to what is folded from the entries; frames per second while panning and while scrubbing, beside an empty page on
  * the same machine in the same minute. Exits 1 when a limit is missed. Writes `bench/out/lineage.json`.
  *
  * LICET_LINEAGE_EXECUTIONS (default 10,000), LICET_BENCH_ROUNDS (default 3).
@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { aPage, aStage, closeBrowser, signIn, type Stage } from '../packages/console/test/browser.ts';
+import { aPage, ask, aStage, closeBrowser, signIn, type Stage } from '../packages/console/test/browser.ts';
 import { aRun } from '../packages/console/test/a-run.ts';
 
 /** Issue 3, "must show" 5. */
@@ -21,10 +21,14 @@ export interface LineageBench {
   readonly at: string;
   readonly executions: number;
   readonly answerBytes: number;
-  /** From the visit, milliseconds: the first painted lanes (the newest executions), the plane's answer, all of it painted. */
+  /** From the visit, milliseconds: the first painted lanes, the plane's answer, all of it painted, gaps and resources known too. */
   readonly firstPaintMs: number;
   readonly answerMs: number;
   readonly wholePaintMs: number;
+  readonly foldedMs: number;
+  /** The slowest permit of those asked for one after another, milliseconds: alone, and while the plane folds the run. */
+  readonly permitAloneMs: number;
+  readonly permitMeanwhileMs: number;
   readonly panFps: number;
   readonly scrubFps: number;
   readonly emptyFps: number;
@@ -85,6 +89,7 @@ async function measure(on: Stage): Promise<LineageBench> {
     answer: number;
     paint: number;
     whole: number;
+    folded: number;
     bytes: number;
     pan: Frames;
     scrub: Frames;
@@ -107,6 +112,8 @@ async function measure(on: Stage): Promise<LineageBench> {
     found.push({ ...times, pan, scrub, empty });
     await watched.close();
   }
+  const alone = await slowestPermit(on, new Promise((resolve) => setTimeout(resolve, 2_000)));
+  const meanwhile = await slowestPermit(on, on.operator.lineage(run.run));
   const middle = (of: (one: (typeof found)[number]) => number): number =>
     found.map(of).toSorted((a, b) => a - b)[Math.floor(found.length / 2)]!;
   const result = {
@@ -121,6 +128,9 @@ async function measure(on: Stage): Promise<LineageBench> {
     answerBytes: found[0]!.bytes,
     answerMs: Math.round(middle(({ answer }) => answer)),
     wholePaintMs: Math.round(middle(({ whole }) => whole)),
+    foldedMs: Math.round(middle(({ folded }) => folded)),
+    permitAloneMs: Math.round(alone),
+    permitMeanwhileMs: Math.round(meanwhile),
     ...result,
     emptyFps: Math.round(middle(({ empty }) => empty.fps)),
     worstPanFrameMs: Math.round(middle(({ pan }) => pan.worstMs)),
@@ -131,11 +141,24 @@ async function measure(on: Stage): Promise<LineageBench> {
   };
 }
 
+/** The slowest of the permits that are asked for, one after another, until `until` is there. */
+async function slowestPermit(on: Stage, until: Promise<unknown>): Promise<number> {
+  let over = false;
+  void until.finally(() => (over = true));
+  let slowestMs = 0;
+  while (!over) {
+    const before = performance.now();
+    await ask(on, { action: 'files/read_file', arguments: { path: `${on.workspace}/a.txt` }, start: false });
+    slowestMs = Math.max(slowestMs, performance.now() - before);
+  }
+  return slowestMs;
+}
+
 /** Waits for painted lanes, and looks at the pixels afterwards. Times count from the navigation. */
 function painted(
   page: Page,
   all: number,
-): Promise<{ answer: number; paint: number; whole: number; bytes: number }> {
+): Promise<{ answer: number; paint: number; whole: number; folded: number; bytes: number }> {
   return page.evaluate(async (count) => {
     const canvas = (): HTMLCanvasElement | null => document.querySelector('canvas[data-painted]');
     while (canvas() === null) await new Promise(requestAnimationFrame);
@@ -156,8 +179,11 @@ function painted(
     if (seen.size < 4) throw new Error('the canvas says that it is painted, and holds no marks');
     const call = performance
       .getEntriesByType('resource')
-      .find(({ name }) => name.endsWith('/lineage')) as PerformanceResourceTiming;
-    return { answer: call.responseEnd, paint, whole, bytes: call.decodedBodySize };
+      .find(({ name }) => /\/runs\/[^/]+\/executions$/.test(name)) as PerformanceResourceTiming;
+    while (document.body.innerText.includes('being read from its entries'))
+      await new Promise(requestAnimationFrame);
+    const folded = performance.now();
+    return { answer: call.responseEnd, paint, whole, folded, bytes: call.decodedBodySize };
   }, all);
 }
 

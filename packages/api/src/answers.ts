@@ -277,5 +277,25 @@ const PublicExecution = open({
   start: Type.Optional(open({ ...Position, atMs: Whole })),
   outcome: Type.Optional(open({ ...Position, status: text, atMs: Whole })),
 });
+export const RunExecutionsAnswer = open({
+  run: ExecutionId,
+  chains: list(list(ChainLinkView)),
+  items: list(
+    open({
+      executionId: ExecutionId,
+      parent: Type.Optional(ExecutionId),
+      chain: Whole,
+      action: text,
+      verdict: text,
+      code: Type.Optional(text),
+      atMs: Whole,
+      decision: open(Position),
+      permit: Type.Optional(open(Position)),
+      start: Type.Optional(open(Position)),
+      outcome: Type.Optional(open({ ...Position, status: text, atMs: Whole })),
+      renewals: Whole,
+    }),
+  ),
+});
 export const PublicExecutionAnswer = PublicExecution;
 export const PublicLineageAnswer = open({ run: ExecutionId, executions: list(PublicExecution) });

@@ -4,7 +4,7 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { base64url, type Json } from '@licet/evidence';
-import type { FeedEvent, HealthReport, PlaneClient } from './client.ts';
+import type { FeedEvent, HealthReport, PlaneClient, RunExecutions } from './client.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
 
@@ -73,6 +73,7 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     events,
     evidence: (exec) => call('evidence', id(exec)),
     runEvidence: (run) => call('runEvidence', id(run)),
+    runExecutions: async (run) => (await call('runExecutions', id(run))) as RunExecutions,
     lineage: async (run) => (await call('lineage', id(run))) as Json,
     status: (options) => call('status', common(options)),
     checkpoint: (options) => call('linkedCheckpoint', common(options)),

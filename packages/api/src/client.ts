@@ -1,6 +1,7 @@
 // `PlaneClient`: the one interface to a plane, with three implementations that keep the same promises: HTTP, unix
 // socket and in process (DESIGN §10). Everything here is JSON-shaped; entries travel as their canonical text.
 import type {
+  ProofRef,
   Assurance,
   ChainLink,
   Confine,
@@ -125,6 +126,32 @@ export interface ReportAnswer extends Linked {
   readonly status: string;
   readonly late: boolean;
   readonly outcome: ProvenEntry;
+}
+
+/** One execution among all of its run: its places in the log, what was decided, what caused it. */
+export interface RunExecution {
+  readonly executionId: string;
+  readonly parent?: string;
+  /** Position in `RunExecutions.chains`. */
+  readonly chain: number;
+  readonly action: string;
+  readonly verdict: string;
+  readonly code?: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly decision: ProofRef;
+  /** Where it is another entry than the decision. */
+  readonly permit?: ProofRef;
+  readonly start?: ProofRef;
+  readonly outcome?: ProofRef & { readonly status: string; readonly atMs: number };
+  readonly renewals: number;
+}
+
+/** All executions of a run. */
+export interface RunExecutions {
+  readonly run: string;
+  readonly chains: readonly (readonly ChainLink[])[];
+  readonly items: readonly RunExecution[];
 }
 
 /** One execution as its page shows it. */
@@ -361,6 +388,9 @@ export interface PlaneClient {
   // Evidence
   evidence(executionId: string): Promise<Uint8Array>;
   runEvidence(run: string): Promise<Uint8Array>;
+  /** All executions of a run, the first asked for first. */
+  runExecutions(run: string): Promise<RunExecutions>;
+  /** The run folded from its entries: what is missing is named, and resources are opened. Takes longer. */
   lineage(run: string): Promise<Json>;
   status(options?: CallOptions): Promise<PlaneStatus & Linked>;
   /** The newest signed checkpoint, with the consistency proof from `seen`. */

@@ -173,6 +173,15 @@ export const ROUTES = {
     answer: 'bytes',
     summary: 'The evidence bundle of a run',
   },
+  runExecutions: {
+    ...get,
+    ...control,
+    path: '/v1/runs/:id/executions',
+    who: DOOR,
+    params: byExecution,
+    answer: answer.RunExecutionsAnswer,
+    summary: 'All executions of a run: places, verdicts, causes',
+  },
   lineage: {
     ...get,
     ...control,
@@ -180,7 +189,7 @@ export const ROUTES = {
     who: DOOR,
     params: byExecution,
     answer: Type.Unknown(),
-    summary: 'The lineage graph of a run',
+    summary: 'The lineage graph of a run, folded from its entries, with resources and gaps',
   },
   status: {
     ...get,

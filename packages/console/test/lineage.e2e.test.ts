@@ -2,7 +2,8 @@
 // Method: a real run by several agents of a real plane; every figure is compared with what was counted while making it.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Lineage } from '@licet/evidence';
+import type { Lineage, LineageNode } from '@licet/evidence';
+import { fromExecutions } from '../src/surfaces/lineage/from-executions.ts';
 import { aRun, type MadeRun } from './a-run.ts';
 import { aPage, aStage, closeBrowser, signIn, trustIn, type Stage } from './browser.ts';
 
@@ -212,6 +213,19 @@ test('rule 42: the public listener shows the run without names, actions or resou
   expect(await button.getAttribute('aria-disabled')).toBe('true');
   await watched.settle();
   await watched.close();
+});
+
+test('what the rows tell at once, the entries tell again: causes, verdicts, places', async () => {
+  const told = fromExecutions(await stage.operator.runExecutions(run.run));
+  const folded = (await stage.operator.lineage(run.run)) as unknown as Lineage;
+  const plain = ({ exec, parent, verdict, code, permit, start, outcome, chain }: LineageNode) => ({
+    ...{ exec, parent, verdict, code, permit, start, outcome },
+    chain: chain.map(({ id }) => id),
+  });
+  expect(told.nodes.length).toBe(run.executions);
+  const byExec = new Map(folded.nodes.map((node) => [node.exec, plain(node)]));
+  for (const node of told.nodes) expect(plain(node)).toEqual(byExec.get(node.exec));
+  expect(new Set(told.nodes.map(({ exec }) => exec))).toEqual(new Set(byExec.keys()));
 });
 
 test('narrow and dark, it is whole', async () => {

@@ -23,6 +23,8 @@ export interface PlaneOptions {
   readonly origin: string;
   /** Where permits of this plane are spent unless a request says otherwise. */
   readonly audience: string;
+  /** Lets what else waits in this thread go on, between the parts of a long reading. Default: does not wait. */
+  readonly pause?: () => Promise<void>;
   readonly boot: Omit<BootCommand, 'kind' | 'incarnation' | 'operatorPolicy'>;
 }
 

@@ -1,5 +1,13 @@
 // Reading: what the plane can tell of identities, executions, runs and containments. Nothing here writes.
-import { foldLineage, parseEntry, permitId, type Json, type ScopeKind } from '@licet/evidence';
+import {
+  foldLineage,
+  parseEntry,
+  permitId,
+  type Json,
+  type LineageDisclosures,
+  type LineageEntry,
+  type ScopeKind,
+} from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
 import type { ExecutionRow, IdentityRow } from './core/rows.ts';
@@ -87,29 +95,61 @@ export async function evidence(
   return executions.length === 0 ? undefined : gather(store, { kind, id, origin }, executions);
 }
 
-/** A run folded into a graph in which each node names its entries; undefined when there is no such run. */
-export async function lineage({ store }: PlaneContext, run: string): Promise<Json | undefined> {
-  const executions = await subjects(store, 'run', run);
+/** What is read of a run at a time, so that decisions go on between. */
+const CHUNK = 250;
+
+/** Places in the log as ranges without holes, each at most a chunk long. */
+function rangesOf(indexes: readonly number[]): readonly (readonly [start: number, end: number])[] {
+  const ranges: [number, number][] = [];
+  for (const index of [...new Set(indexes)].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === index && index - last[0] < CHUNK) last[1] = index + 1;
+    else ranges.push([index, index + 1]);
+  }
+  return ranges;
+}
+
+/**
+ * A run folded into a graph in which each node names its entries; undefined when there is no such run. `pause` lets
+ * others go on: a long run takes seconds.
+ */
+export async function lineage(
+  { store, pause = async () => undefined }: PlaneContext,
+  run: string,
+): Promise<Json | undefined> {
+  const executions: ExecutionRow[] = [];
+  for (let after: number | undefined, more = true; more;) {
+    const found = await store.list({
+      kind: 'execution',
+      where: { run },
+      ascending: true,
+      limit: CHUNK,
+      ...(after === undefined ? {} : { after }),
+    });
+    executions.push(...found.map(({ value }) => value as ExecutionRow));
+    after = found.at(-1)?.order;
+    more = found.length === CHUNK;
+    await pause();
+  }
   if (executions.length === 0) return undefined;
-  const indexes = [...new Set(executions.flatMap(({ entries }) => entries))].sort((a, b) => a - b);
-  const entries = await Promise.all(
-    indexes.map(async (index) => {
-      const [bytes] = await store.log.entries(index, index + 1);
-      return { index, entry: parseEntry(bytes!), leaf: permitId(bytes!) };
-    }),
-  );
-  const disclosures = Object.fromEntries(
+  const entries: LineageEntry[] = [];
+  for (const [start, end] of rangesOf(executions.flatMap((execution) => execution.entries))) {
+    for (const [at, bytes] of (await store.log.entries(start, end)).entries())
+      entries.push({ index: start + at, entry: parseEntry(bytes), leaf: permitId(bytes) });
+    await pause();
+  }
+  const disclosures: Record<string, LineageDisclosures[string]> = {};
+  for (let at = 0; at < executions.length; at += CHUNK) {
     await Promise.all(
-      executions.map(async (execution) => {
-        const { exec, lease } = execution;
-        const record = await recordOf(store, execution);
-        const resources = record?.body.disclosures.resources;
-        return [
-          exec,
-          { renewals: lease?.counter ?? 0, ...(resources === undefined ? {} : { resources }) },
-        ] as const;
+      executions.slice(at, at + CHUNK).map(async (execution) => {
+        const resources = (await recordOf(store, execution))?.body.disclosures.resources;
+        disclosures[execution.exec] = {
+          renewals: execution.lease?.counter ?? 0,
+          ...(resources === undefined ? {} : { resources }),
+        };
       }),
-    ),
-  );
+    );
+    await pause();
+  }
   return foldLineage(entries, disclosures) as unknown as Json;
 }

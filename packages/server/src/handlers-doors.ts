@@ -14,6 +14,7 @@ import {
   type Parts,
 } from './handlers.ts';
 import { presentDecision, presentRedeem, presentRenew, presentReport, unexpected } from './present.ts';
+import { runExecutionsOf } from './run-executions.ts';
 import { namesOf, viewOf } from './views.ts';
 
 interface Resume {
@@ -126,6 +127,10 @@ export function doorHandlers(parts: Parts): Handlers {
         items: rows.map((row) => viewOf(row, names)),
         ...(last === undefined || found.length < limit ? {} : { next: last.order }),
       };
+    },
+    async runExecutions(context) {
+      await visible(parts, context);
+      return runExecutionsOf(store, context.id);
     },
     async lineage(context) {
       await visible(parts, context);

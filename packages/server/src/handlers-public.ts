@@ -1,11 +1,10 @@
 /** Handlers of the public projection (RULE 42): opaque ids, verdicts and codes, nothing else. */
 import { base64url, leafHash, parseEntry } from '@licet/evidence';
-import type { ExecutionRow } from '@licet/control-plane';
 import { notFound, type Handlers, type Parts } from './handlers.ts';
+import { forEachOfRun } from './run-executions.ts';
 import { publicEntryOf, publicViewOf } from './views.ts';
 
 const PAGE = 50;
-const MAX_RUN = 1_000;
 
 /** Returns the handlers. */
 export function publicHandlers({ plane, store }: Parts): Handlers {
@@ -28,14 +27,10 @@ export function publicHandlers({ plane, store }: Parts): Handlers {
       return publicViewOf(row);
     },
     async publicLineage({ id }) {
-      const rows = await store.list({
-        kind: 'execution',
-        where: { run: id },
-        ascending: true,
-        limit: MAX_RUN,
-      });
-      if (rows.length === 0) throw notFound();
-      return { run: id, executions: rows.map(({ value }) => publicViewOf(value as ExecutionRow)) };
+      const executions = new Map<string, ReturnType<typeof publicViewOf>>();
+      await forEachOfRun(store, id, (row) => executions.set(row.exec, publicViewOf(row)));
+      if (executions.size === 0) throw notFound();
+      return { run: id, executions: [...executions.values()] };
     },
   };
 }

@@ -112,6 +112,7 @@ async function open(
     trust,
     origin,
     audience: folder.audience,
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
     boot: bootOf(folder),
   });
   closers.push(async () => {

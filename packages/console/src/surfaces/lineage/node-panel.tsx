@@ -28,9 +28,11 @@ interface Props {
   readonly nameOf: (agent: string) => string;
   readonly onSelect: (item: number) => void;
   readonly onFocus: () => void;
+  /** Whether resources are known. */
+  readonly folded: boolean;
 }
 
-export function NodePanel({ tree, item, group, nameOf, onSelect, onFocus }: Props) {
+export function NodePanel({ tree, item, group, folded, nameOf, onSelect, onFocus }: Props) {
   const one = tree.items[item]!;
   const { node } = one;
   const session = useSession();
@@ -141,7 +143,9 @@ export function NodePanel({ tree, item, group, nameOf, onSelect, onFocus }: Prop
           <p className="muted">
             {isPublic
               ? 'Resources are withheld from the public view; their commitments are in the log.'
-              : 'No resource is disclosed.'}
+              : folded
+                ? 'No resource is disclosed.'
+                : 'Its resources are being opened …'}
           </p>
         ) : (
           <ul className={css['resources']}>

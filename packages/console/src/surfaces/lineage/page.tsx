@@ -53,7 +53,7 @@ export function LineagePage() {
 function RunPage({ id }: { readonly id: string }) {
   const { data, error, refetch } = useRun(id);
   if (data !== undefined && data.tree.items.length > 0)
-    return <Run data={data} error={data.partial ? error : null} retry={() => void refetch()} />;
+    return <Run data={data} error={data.folded ? null : error} retry={() => void refetch()} />;
   if (error === null && data === undefined)
     return (
       <Page title="Lineage">
@@ -84,7 +84,7 @@ function Run({
   readonly error: Error | null;
   readonly retry: () => void;
 }) {
-  const { tree, run, named, lineage, partial } = data;
+  const { tree, run, named, lineage, folded: whole } = data;
   const search = useSearch({ strict: false });
   const navigate = useNavigate();
   const nameOf = useNames();
@@ -208,11 +208,12 @@ function Run({
       title="Lineage"
       lead={
         <>
-          {partial && 'The newest '}
           {counted(tree.items.length, 'execution')} in {counted(lanes.length, 'lane')}
           {folded > 0 && <>, {counted(folded, 'agent')} folded</>} · run <Hash value={run} label="run id" />
-          {partial &&
-            (error === null ? ' · the rest is being folded from the log …' : ' · the rest did not come')}
+          {!whole &&
+            (error === null
+              ? ' · resources and gaps are being read from its entries …'
+              : ' · resources and gaps did not come')}
         </>
       }
       actions={
@@ -346,6 +347,7 @@ function Run({
               tree={tree}
               item={selected}
               group={group}
+              folded={whole}
               nameOf={nameOf}
               onSelect={(item) => select(item, group.includes(item) ? group : [])}
               onFocus={() => change({ view: 'focus' }, false)}
