@@ -242,6 +242,21 @@ export const HealthAnswer = open({
     slots: list(HealthSlot),
   }),
 });
+export const ShadowFindingsAnswer = open({
+  items: list(
+    open({
+      ...Position,
+      executionId: ExecutionId,
+      verdict: text,
+      reasons: list(text),
+      atMs: Whole,
+      was: Type.Optional(text),
+      action: Type.Optional(text),
+      agent: Type.Optional(text),
+    }),
+  ),
+  next: Type.Optional(Whole),
+});
 export const NoticesAnswer = open({
   items: list(open({ ...Position, kind: text, digest: Digest, by: Type.Optional(text), atMs: Whole })),
 });

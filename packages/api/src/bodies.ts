@@ -144,6 +144,8 @@ export const AfterQuery = closed({
   after: Type.Optional(Type.Integer({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
 });
+/** `before`: exclusive log index. */
+export const BeforeQuery = closed({ before: Type.Optional(Whole) });
 /** `since`: milliseconds; slots of time that ended before it are left out. */
 export const HealthQuery = closed({ since: Type.Optional(Whole) });
 export const NoQuery = closed({});

@@ -87,6 +87,7 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     },
     health: async (since) => (await call('health', { query: { since } })) as HealthReport,
     notice: (kind, digest, key) => call('notice', { body: withKey({ kind, digest }, key) }),
+    shadowFindings: async (before) => await call('shadowFindings', { query: { before } }),
     notices: async () => (await call('notices', {})).items,
     approvals: async () => (await call('approvals', {})).items,
     approve: (exec, body) => call('approve', { ...id(exec), body }),

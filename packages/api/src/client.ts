@@ -147,6 +147,20 @@ export interface RunExecution {
   readonly renewals: number;
 }
 
+/** A decision that a policy in shadow would have made otherwise (RULE 1). */
+export interface ShadowFinding extends ProofRef {
+  readonly executionId: string;
+  /** What it would have been. */
+  readonly verdict: string;
+  /** The policies that would have determined it. */
+  readonly reasons: readonly string[];
+  readonly atMs: number;
+  /** What it was. */
+  readonly was?: string;
+  readonly action?: string;
+  readonly agent?: string;
+}
+
 /** All executions of a run. */
 export interface RunExecutions {
   readonly run: string;
@@ -484,5 +498,9 @@ export interface PlaneClient {
   notice(kind: string, digest: string, key?: string): Promise<OperatorAnswer>;
   /** Newest first. */
   notices(): Promise<readonly NoticeView[]>;
+  /** What shadow policies would have decided otherwise, newest first. `next` is where to go on, while there is more. */
+  shadowFindings(
+    before?: number,
+  ): Promise<{ readonly items: readonly ShadowFinding[]; readonly next?: number }>;
   close(): Promise<void>;
 }

@@ -428,6 +428,16 @@ export const ROUTES = {
     answer: answer.OperatorAnswers,
     summary: 'Record a notice: a drill, the digest of the offline viewer',
   },
+  shadowFindings: {
+    ...get,
+    ...control,
+    path: '/v1/shadow-findings',
+    who: PEOPLE,
+    query: body.BeforeQuery,
+    answer: answer.ShadowFindingsAnswer,
+    summary:
+      'What shadow policies would have decided otherwise, newest first, a stretch of the log at a time',
+  },
   notices: {
     ...get,
     ...control,

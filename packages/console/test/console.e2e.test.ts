@@ -206,7 +206,7 @@ describe('identities and policies', () => {
   test('an edit is checked by Cedar and replayed over what was decided', async () => {
     const { page, settle } = await open('/policies');
     await page.getByRole('link', { name: 'version 1', exact: true }).click();
-    await page.getByRole('link', { name: 'Editor and replay' }).click();
+    await page.getByRole('link', { name: 'Editor, tests and replay' }).click();
     await page.getByText(/^It loads/).waitFor();
     await settle();
     const editor = page.getByRole('textbox', { name: 'Policy policy.cedar' });

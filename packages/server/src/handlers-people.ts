@@ -13,6 +13,7 @@ import type {
 import { PlaneError, type NewIdentity, type OperatorAnswer } from '@licet/api';
 import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
 import { noticesOf } from './notices.ts';
+import { shadowFindingsOf } from './shadow-findings.ts';
 import { presentOperated, proven, unexpected } from './present.ts';
 import { namesOf, viewOf } from './views.ts';
 
@@ -195,6 +196,8 @@ export function peopleHandlers(parts: Parts): Handlers {
       };
       return presentOperated(await operate(context, { op: 'notice', notice: kind, digest }, idempotencyKey));
     },
+    shadowFindings: ({ query }) =>
+      shadowFindingsOf(store, query['before'] === undefined ? undefined : Number(query['before'])),
     notices: async () => ({ items: await noticesOf(store) }),
     async bundles() {
       const [rows, [policy]] = await Promise.all([

@@ -1,4 +1,4 @@
-/** `licet policy init | check | test | publish | explain`: bundles as folders, from the starter to publication. */
+/** `licet policy init | check | test | sign | publish | explain`: bundles as folders, from the starter to publication. */
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -14,6 +14,7 @@ import { dataFolderOf } from '../places.ts';
 import { readBundleFolder, writeBundleFolder, writeVersion } from '../policy-folder.ts';
 import { bundleDiff, showDiff, signAndPublish } from '../publish.ts';
 import { addExplain } from './explain.ts';
+import { addSign } from './sign.ts';
 
 /** Adds the commands. */
 export function addPolicy(program: Command): void {
@@ -21,6 +22,7 @@ export function addPolicy(program: Command): void {
   addInit(policy);
   addCheck(policy);
   addTest(policy);
+  addSign(policy);
   addPublish(policy);
   addExplain(policy);
 }

@@ -69,6 +69,11 @@ export type Ask = { readonly id: number } & (
   | { readonly task: 'judge'; readonly evidence: Uint8Array; readonly trust?: string }
   | { readonly task: 'what-if'; readonly decision: number; readonly change: WhatIf }
   | { readonly task: 'test'; readonly decision: number; readonly name: string }
+  | {
+      readonly task: 'run-tests';
+      readonly bundles: { readonly org?: Json; readonly team: Json };
+      readonly files: Readonly<Record<string, Json>>;
+    }
 );
 export interface Answer {
   readonly id: number;
@@ -115,6 +120,19 @@ export const judge = (of: Judge, evidence: Uint8Array, trust: string | undefined
 /** Decides with something changed. `decision` counts within the judgement made last. */
 export const whatIf = (of: Judge, decision: number, change: WhatIf): Promise<VerdictHere> =>
   of.ask({ task: 'what-if', decision, change });
+/** A policy test, run here. */
+export interface TestResult {
+  readonly file: string;
+  readonly name: string;
+  readonly passed: boolean;
+  readonly differences: readonly string[];
+}
+/** Runs `*.test.json` files against a candidate with the engine that the plane uses; rejects when either is malformed. */
+export const runTests = (
+  of: Judge,
+  bundles: { readonly org?: Json; readonly team: Json },
+  files: Readonly<Record<string, Json>>,
+): Promise<readonly TestResult[]> => of.ask({ task: 'run-tests', bundles, files });
 /** Returns a `*.test.json` that pins the decision. */
 export const asTestFile = (of: Judge, decision: number, name: string): Promise<string> =>
   of.ask({ task: 'test', decision, name });

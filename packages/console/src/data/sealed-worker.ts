@@ -14,6 +14,7 @@ import {
   createRedecide,
   loadBundle,
   parseBundle,
+  runPolicyTests,
   type Bundle,
   type DecidedEntry,
   type DecisionInput,
@@ -65,6 +66,11 @@ async function answer(ask: Ask): Promise<unknown> {
   if (engine === undefined) throw new Error('Cedar is not loaded');
   if (ask.task === 'judge') return judge(engine, ask.evidence, ask.trust);
   if (ask.task === 'what-if') return whatIf(engine, ask.decision, ask.change);
+  if (ask.task === 'run-tests') {
+    const { org, team } = ask.bundles;
+    const layers = { team: parseBundle(team), ...(org === undefined ? {} : { org: parseBundle(org) }) };
+    return runPolicyTests(engine, loadBundle(engine, layers), ask.files);
+  }
   return pinned(ask.decision, ask.name);
 }
 
@@ -190,7 +196,7 @@ function inputOf({ inputs, args, loaded }: Case, change: WhatIf): DecisionInput 
     meters: plain(context.meters) as DecisionInput['meters'],
     attestation: context.attestation,
     facts: Object.fromEntries(
-      Object.entries({ ...(plain(context.facts) as object), ...change.facts }).map(([name, value]) => [
+      Object.entries(change.facts ?? (plain(context.facts) as object)).map(([name, value]) => [
         name,
         { value: value as string },
       ]),

@@ -77,11 +77,16 @@ function refuse(error: unknown): void {
 /** Returns who is looking. */
 export const useSession = (): Session => useCell(session);
 
-/** Returns why the visitor may not do what needs `role`, or undefined when they may. The plane decides again. */
-export function useMissing(role: Role): string | undefined {
+/** Roles that are told what waits for a person, as the plane's table of routes has it. */
+export const SEE_APPROVALS = ['approver', 'operator', 'auditor'] as const;
+
+/** Returns why the visitor may not do what needs one of `roles`, or undefined when they may. The plane decides again. */
+export function useMissing(...roles: readonly [Role, ...Role[]]): string | undefined {
   const who = useSession();
   if (who.kind === 'public')
     return 'This is the public, redacted view. It can read and verify; it cannot act.';
   if (who.kind !== 'person') return 'Sign in first.';
-  return who.roles.includes(role) ? undefined : `You do not have the role ${role}.`;
+  return roles.some((role) => who.roles.includes(role))
+    ? undefined
+    : `You do not have the role ${roles.join(' or ')}.`;
 }

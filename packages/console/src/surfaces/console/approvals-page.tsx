@@ -12,7 +12,7 @@ import { Countdown, Time } from '../../components/time.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { post } from '../../data/call.ts';
 import { approvalsQuery, executionQuery } from '../../data/queries.ts';
-import { useMissing } from '../../data/session.ts';
+import { SEE_APPROVALS, useMissing } from '../../data/session.ts';
 import { formatPlace } from '../../frame/proof-link.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { Chain } from './chain.tsx';
@@ -35,12 +35,15 @@ export function ApprovalsPage() {
 }
 
 function Queue() {
-  const { data, error, isPending, refetch } = useQuery(approvalsQuery);
+  const unseen = useMissing(...SEE_APPROVALS);
+  const { data, error, isPending, refetch } = useQuery({ ...approvalsQuery, enabled: unseen === undefined });
   const due = (data ?? []).toSorted((a, b) => (a.hold?.untilMs ?? 0) - (b.hold?.untilMs ?? 0));
   return (
     <Page title="Approvals" lead="Held executions, the nearest deadline first. Silence denies.">
       <Panel flush>
-        {isPending ? (
+        {unseen !== undefined ? (
+          <Empty title="What waits is not yours to see.">{unseen}</Empty>
+        ) : isPending ? (
           <Loading what="approvals" />
         ) : error !== null ? (
           <Failed error={error} what="approvals" retry={() => void refetch()} />

@@ -3,13 +3,14 @@ import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import { isPublic } from '../../data/listener.ts';
 import { approvalsQuery, containmentsQuery } from '../../data/queries.ts';
-import { useSession } from '../../data/session.ts';
+import { SEE_APPROVALS, useMissing, useSession } from '../../data/session.ts';
 import css from './console.module.css';
 
 export function ConsoleNav() {
   const session = useSession();
   const person = session.kind === 'person' && !isPublic;
-  const { data: approvals } = useQuery({ ...approvalsQuery, enabled: person });
+  const unseen = useMissing(...SEE_APPROVALS);
+  const { data: approvals } = useQuery({ ...approvalsQuery, enabled: unseen === undefined });
   const { data: contained } = useQuery({ ...containmentsQuery, enabled: person });
   const parts = [
     ['/console', 'Decisions', undefined],

@@ -31,6 +31,15 @@ function escaped(point: string): string {
   ).join('');
 }
 
+/** Facts as an operator would state them: decimals as text. */
+const plainFacts = (facts: { readonly [name: string]: Json }): { readonly [name: string]: Json } =>
+  Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => {
+      const { __extn: extension } = (value ?? {}) as { readonly __extn?: { readonly arg: Json } };
+      return [name, extension === undefined ? value : extension.arg];
+    }),
+  );
+
 export function Counterfactual({
   judge: opened,
   at,
@@ -51,6 +60,7 @@ export function Counterfactual({
   const [args, setArgs] = useState(() => spelledOut(JSON.stringify(recorded, undefined, 2)));
   const [approvals, setApprovals] = useState((context.approvals ?? []).join(' '));
   const [labels, setLabels] = useState((context.labels ?? []).join(' '));
+  const [facts, setFacts] = useState(() => JSON.stringify(plainFacts(context.facts ?? {})));
   const [answer, setAnswer] = useState<VerdictHere>();
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
@@ -66,6 +76,7 @@ export function Counterfactual({
         args: JSON.parse(args) as WhatIf['args'] & object,
         approvals: words(approvals),
         labels: words(labels),
+        facts: JSON.parse(facts) as WhatIf['facts'] & object,
       };
       setAnswer(await whatIf(await opened, at, change));
     } catch (error) {
@@ -128,6 +139,15 @@ export function Counterfactual({
             placeholder="none"
             spellCheck={false}
             onChange={({ target }) => setLabels(target.value)}
+          />
+        </label>
+        <label>
+          <span>Operators’ facts, JSON</span>
+          <input
+            className={css['code']}
+            value={facts}
+            spellCheck={false}
+            onChange={({ target }) => setFacts(target.value)}
           />
         </label>
         <div className={css['buttons']}>

@@ -7,14 +7,18 @@ import { Countdown, Time } from '../../components/time.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { VerdictMark } from '../../components/verdict.tsx';
 import { approvalsQuery, containmentsQuery } from '../../data/queries.ts';
+import { SEE_APPROVALS, useMissing } from '../../data/session.ts';
 import css from './console.module.css';
 
 export function Waiting() {
-  const { data, isPending, error } = useQuery(approvalsQuery);
+  const unseen = useMissing(...SEE_APPROVALS);
+  const { data, isPending, error } = useQuery({ ...approvalsQuery, enabled: unseen === undefined });
   const due = (data ?? []).toSorted((a, b) => (a.hold?.untilMs ?? 0) - (b.hold?.untilMs ?? 0));
   return (
     <Panel title="Waiting for a person" aside={<Link to="/approvals">All</Link>} flush>
-      {isPending ? (
+      {unseen !== undefined ? (
+        <p className={css['date']}>{unseen}</p>
+      ) : isPending ? (
         <Loading what="approvals" rows={2} />
       ) : error !== null ? (
         <p className={css['date']}>{error.message}</p>

@@ -12,6 +12,7 @@ import { bundlesQuery } from '../../data/queries.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { DiffView } from './diff-view.tsx';
+import { ShadowFindings } from './shadow-findings.tsx';
 import css from './console.module.css';
 
 const Workbench = lazy(async () => ({ default: (await import('./workbench.tsx')).Workbench }));
@@ -98,6 +99,7 @@ function Bundles() {
           </div>
         )}
       </Panel>
+      <ShadowFindings />
     </Page>
   );
 }
@@ -117,7 +119,7 @@ export function PolicyPage() {
 const TABS = [
   ['text', 'Text'],
   ['diff', 'What changed'],
-  ['edit', 'Editor and replay'],
+  ['edit', 'Editor, tests and replay'],
 ] as const;
 
 function One({ digest }: { readonly digest: string }) {

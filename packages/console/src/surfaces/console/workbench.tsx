@@ -17,6 +17,7 @@ import { useMissing } from '../../data/session.ts';
 import { CedarEditor } from './cedar-editor.tsx';
 import { DiffView } from './diff-view.tsx';
 import { OperatorResult } from './operate.tsx';
+import { WorkbenchTests } from './workbench-tests.tsx';
 import css from './console.module.css';
 
 type Checked = Awaited<ReturnType<PlaneClient['checkBundle']>>;
@@ -136,6 +137,7 @@ export function Workbench({ base }: { readonly base: Bundle }) {
             )}
           </div>
         </Panel>
+        <WorkbenchTests candidate={candidate} />
         <Panel
           title="Replay over recorded decisions"
           aside={
@@ -197,8 +199,11 @@ export function Workbench({ base }: { readonly base: Bundle }) {
             }}
           >
             <p className={css['small']}>
-              A bundle counts when an author’s key signed it; that key stays on the author’s machine. Sign it
-              there and paste the result.
+              A bundle counts when an author’s key signed it; that key stays on the author’s machine. There,{' '}
+              <code>
+                licet policy sign bundle-{candidate.layer}-{candidate.version}.json
+              </code>{' '}
+              prints it signed; paste that here.
             </p>
             <label>
               <span>Signed bundle, JSON</span>
