@@ -4,8 +4,10 @@
  * are no runtime dependencies. The same sources give the same bytes.
  *
  *     package/package.json   package/bin/licet.js   package/lib/main.js, workers, chunks   package/lib/cedar/*
- *     package/lib/{guardian,image,tree}.mjs   package/LICENSE   package/THIRD-PARTY.txt
+ *     package/lib/{guardian,image,tree}.mjs   package/lib/console/*, licet-proof.html: the pages
+ *     package/LICENSE   package/THIRD-PARTY.txt
  */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -77,6 +79,7 @@ export async function pack(
     files.set(`lib/${name}`, await read(join(RUNNER, name)));
   files.set('lib/cedar/cedar_wasm.cjs', await read(join(CEDAR, 'nodejs/cedar_wasm.js')));
   files.set('lib/cedar/cedar_wasm_bg.wasm', await read(join(CEDAR, 'nodejs/cedar_wasm_bg.wasm')));
+  for (const [path, content] of await pages()) files.set(`lib/${path}`, content);
   files.set('bin/licet.js', bytes(BIN));
   files.set('LICENSE', await read('LICENSE'));
   files.set('README.md', await read('packages/cli/README.md'));
@@ -117,6 +120,21 @@ async function bundle(files: Files): Promise<{ readonly metafile: Metafile; read
     readonly version: string;
   };
   return { metafile: result.metafile, version };
+}
+
+/** The pages as they are built, under the names by which the server and `licet viewer` look for them. */
+async function pages(): Promise<Files> {
+  const build = join(ROOT, 'packages/console/bin/build.mjs');
+  const { status } = spawnSync(process.execPath, [build], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) throw new Error('the pages were not built');
+  const found: Files = new Map();
+  const dist = join(ROOT, 'packages/console/dist');
+  for (const item of await readdir(dist, { recursive: true, withFileTypes: true })) {
+    if (!item.isFile()) continue;
+    const path = relative(dist, join(item.parentPath, item.name)).replaceAll('\\', '/');
+    found.set(path === 'licet-proof.html' ? path : `console/${path}`, await readFile(join(dist, path)));
+  }
+  return found;
 }
 
 /** Cedar's WebAssembly finds its file beside itself, so it is not bundled. */
@@ -165,7 +183,7 @@ function manifest(version: string): object {
 
 /** Names and licences of everything that went into the bundle, and of Cedar. */
 async function thirdParties(metafile: Metafile): Promise<string> {
-  const folders = new Set([CEDAR]);
+  const folders = new Set([CEDAR, ...(await dependenciesOf('packages/console'))]);
   for (const input of Object.keys(metafile.inputs)) {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (match?.[1] !== undefined) folders.add(match[1]);
@@ -183,6 +201,21 @@ async function thirdParties(metafile: Metafile): Promise<string> {
     );
   }
   return parts.join(`\n${'-'.repeat(78)}\n\n`);
+}
+
+/** Folders of what a workspace depends on at run time, all the way down; our own packages are no third parties. */
+async function dependenciesOf(folder: string, found = new Set<string>()): Promise<ReadonlySet<string>> {
+  const { dependencies = {} } = JSON.parse(await readFile(join(ROOT, folder, 'package.json'), 'utf8')) as {
+    readonly dependencies?: Readonly<Record<string, string>>;
+  };
+  for (const name of Object.keys(dependencies)) {
+    const inside = join(folder, 'node_modules', name);
+    const path = existsSync(join(ROOT, inside)) ? inside : join('node_modules', name);
+    if (name.startsWith('@licet/') || found.has(path)) continue;
+    found.add(path);
+    await dependenciesOf(path, found);
+  }
+  return found;
 }
 
 /** ustar, as npm reads it: files only, in order of name, no time, no owner. */

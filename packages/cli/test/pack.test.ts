@@ -2,10 +2,13 @@
  * Goal: the published form is the same bytes every time and verifies in a clean folder with nothing but itself.
  * Method: pack twice; install the file with npm, offline; run it.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -64,5 +67,26 @@ describe('the published form', () => {
       await readFile(join(clean, 'node_modules', '@licet', 'cli', 'package.json'), 'utf8'),
     ) as object;
     expect(manifest).not.toHaveProperty('dependencies');
+
+    // The pages are in it: the offline viewer, and what a plane serves.
+    const viewer = await run(process.execPath, [licet, 'viewer', '--no-log', '--json'], { cwd: clean, env });
+    const { sha256 } = JSON.parse(viewer.stdout) as { readonly sha256: string };
+    const html = await readFile(join(clean, 'licet-proof.html'));
+    expect(createHash('sha256').update(html).digest('hex')).toBe(sha256);
+    const up = spawn(process.execPath, [licet, 'up', '--json', '--port', '0', '--public-port', '0'], {
+      cwd: clean,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const [line] = (await once(createInterface({ input: up.stdout }), 'line')) as [string];
+      const { url } = JSON.parse(line) as { readonly url: string };
+      const page = await (await fetch(`${url}/console`)).text();
+      const script = /src="(\/assets\/[^"]+\.js)"/.exec(page)?.[1];
+      expect((await fetch(`${url}${script}`)).headers.get('content-type')).toContain('javascript');
+    } finally {
+      up.kill('SIGTERM');
+      await once(up, 'close');
+    }
   });
 });

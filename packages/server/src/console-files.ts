@@ -2,13 +2,18 @@
  * The pages (DESIGN §10, UI §5): files of packages/console/dist on both listeners, GET only, under a content security
  * policy without anything inline. The page is told which listener served it; what it may do is decided by routes alone.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PlaneError } from '@licet/api';
 
-/** Where the pages are built to. */
-const DIST = join(import.meta.dirname, '..', '..', 'console', 'dist');
+/** Where the pages are built to; in the published form they lie beside the code. */
+const PLACES = [
+  join(import.meta.dirname, '..', '..', 'console', 'dist'),
+  join(import.meta.dirname, 'console'),
+];
+const DIST = PLACES.find((place) => existsSync(place)) ?? PLACES[0]!;
 
 /** Addresses that are views of the one page; a path below each is one too. */
 const PAGES = [
