@@ -1,7 +1,7 @@
 /** Making a plane: folder, keys, trust, and a published policy, so that the first call can be decided. */
 import { mkdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Bundle } from '@licet/policy';
+import type { ActionSpec, Bundle } from '@licet/policy';
 import type { OpenedPlane, OpenPlaneOptions } from '@licet/server';
 import { operatorToken } from './attach.ts';
 import { CliError } from './errors.ts';
@@ -19,6 +19,8 @@ export interface MakeOptions {
   readonly origin?: string;
   readonly custody?: string;
   readonly public?: boolean;
+  /** Actions that the first policy describes besides those of the starter. */
+  readonly actions?: Readonly<Record<string, ActionSpec>>;
 }
 
 /** Returns what `openPlane` is told about a plane that is to be made. The policy is published here, not there. */
@@ -95,6 +97,7 @@ async function firstBundle(
       origin: plane.origin,
       tenant: plane.tenant,
       ...(options.program === undefined ? {} : { programs: options.program }),
+      ...(options.actions === undefined ? {} : { actions: options.actions }),
     }),
   );
 }

@@ -7,18 +7,37 @@ import { VERSION } from './version.ts';
 
 /** The revision this asks in; servers of later ones answer it too. */
 const PROTOCOL = '2025-11-25';
-const DEADLINE_MS = 20_000;
+/** The first start of a server may have to download it. */
+const DEADLINE_MS = 90_000;
 const MAX_PAGES = 100;
 
+/** How a server is started besides its command. */
+export interface ServerSetting {
+  /** Variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Hides what the server says on stderr. */
+  readonly quiet?: boolean;
+}
+
 /** Returns the tool definitions of a server. It is started, asked, and ended. @throws CliError `ERR_CLI_FILE` */
-export async function listTools(command: readonly string[]): Promise<readonly Json[]> {
+export async function listTools(
+  command: readonly string[],
+  setting: ServerSetting = {},
+): Promise<readonly Json[]> {
   const [program, ...words] = command;
   if (program === undefined) throw new CliError('ERR_CLI_USAGE', 'name the server command after --');
   // RULE 28: no variable of ours reaches a tool server.
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.toUpperCase().startsWith(ENV_PREFIX)),
+    Object.entries({ ...process.env, ...setting.env }).filter(
+      ([name]) => !name.toUpperCase().startsWith(ENV_PREFIX),
+    ),
   );
-  const child = spawn(program, words, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, words, {
+    env,
+    stdio: ['pipe', 'pipe', setting.quiet === true ? 'ignore' : 'inherit'],
+    ...(setting.cwd === undefined ? {} : { cwd: setting.cwd }),
+  });
   const waiting = new Map<number, (answer: { readonly [name: string]: Json }) => void>();
   const failed = new Promise<never>((_, reject) => {
     const fail = (what: string): void => reject(new CliError('ERR_CLI_FILE', `${program}: ${what}`));

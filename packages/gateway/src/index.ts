@@ -27,7 +27,9 @@ export {
 export { visible } from './mcp/pin-diff.ts';
 export {
   backupOf,
+  clientServers,
   importClientConfig,
+  type ClientServer,
   type ImportedServer,
   type ImportOptions,
   type ImportReport,

@@ -87,3 +87,4 @@ export {
   type Grade,
   type Terms,
 } from './terms.ts';
+export { toolActions, type ListedTool, type ToolActions } from './tool-actions.ts';

@@ -4,6 +4,7 @@
  * everything that is governed: it stops nothing and says so (DESIGN §6).
  */
 import type { BundleFiles } from './assemble.ts';
+import type { ActionSpec } from './bundle.ts';
 import { PolicyError } from './errors.ts';
 import { pathFault } from './resources.ts';
 import { FILE_ACTIONS, SHELL_EXEC } from './starter-actions.ts';
@@ -18,6 +19,8 @@ export interface StarterOptions {
   /** The log and tenant the bundle is for; absent: any. */
   readonly origin?: string;
   readonly tenant?: string;
+  /** Further actions, described beside those of the starter; one of the same name replaces the starter's. */
+  readonly actions?: Readonly<Record<string, ActionSpec>>;
 }
 
 const PROGRAMS = ['/usr/bin/echo', '/bin/echo', '/usr/bin/date', '/bin/date', '/usr/bin/uname', '/bin/uname'];
@@ -36,7 +39,7 @@ export function starterPolicy(options: StarterOptions): BundleFiles {
     ...(options.origin === undefined ? {} : { origin: options.origin }),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     version: 1,
-    actions: { ...FILE_ACTIONS, 'shell/exec': SHELL_EXEC },
+    actions: { ...FILE_ACTIONS, 'shell/exec': SHELL_EXEC, ...options.actions },
     limits: {},
     pins: {},
     containment: [

@@ -4,12 +4,14 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { ClientServer } from '@licet/gateway';
 import { openForDoor, requirePlane } from '../attach.ts';
 import { action, confirm, withJson, withPlane, type CommonOptions } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable } from '../output.ts';
-import { dataFolderOf, stateFolderOf } from '../places.ts';
+import { printable, type Output } from '../output.ts';
+import { dataFolderOf, reason, stateFolderOf } from '../places.ts';
+import { askActions, declareActions, type Declared } from '../tool-actions.ts';
 import { listTools } from '../tool-list.ts';
 
 interface McpOptions {
@@ -146,42 +148,75 @@ function addImport(mcp: Command): void {
     .summary("govern every tool server of a client's configuration")
     .description(
       "Put the gateway before every tool server that a client's configuration starts, and nothing else in that file.\n" +
-        'Tools are pinned as they are on first use; --undo puts the file back byte for byte.',
+        'Each server is started once and asked for its tools, so that the policy describes them; a plane that observes is\n' +
+        'made when there is none. Tools are pinned as they are on first use; --undo puts the file back byte for byte.',
     )
     .argument('<file>', 'configuration of Claude Desktop, Claude Code, Cursor, VS Code …')
     .option('--data <dir>', 'data folder of the plane (default: LICET_DATA, else .licet)')
     .option('--undo', 'restore what the last import changed')
-    .option('--enforce', 'do not pin on first use: every tool has to be pinned by a person')
+    .option('--enforce', 'ask no server and pin nothing on first use: a person describes and pins every tool')
     .option('--agent <id>', 'the agent in whose name')
     .option('--launcher <command>', 'how the client starts licet (default: this very program)')
     .action(
       action<ImportCommandOptions>(async ({ options, out }, file) => {
-        const { importClientConfig } = await import('@licet/gateway');
+        const { clientServers, importClientConfig } = await import('@licet/gateway');
         const data = dataFolderOf(options);
+        const undo = options.undo === true;
+        const observe = options.enforce !== true;
+        // Clients start programs from anywhere: everything is named in full.
+        const launcher =
+          options.launcher === undefined ? [process.execPath, process.argv[1]!] : options.launcher.split(' ');
+        const prepared =
+          undo || !observe ? undefined : await prepare(data, await clientServers(file!, { launcher }), out);
         const report = await importClientConfig(file!, {
-          undo: options.undo === true,
-          observe: options.enforce !== true,
-          // Clients start programs from anywhere: everything is named in full.
-          launcher:
-            options.launcher === undefined
-              ? [process.execPath, process.argv[1]!]
-              : options.launcher.split(' '),
+          undo,
+          observe,
+          launcher,
           flags: ['--data', data, ...(options.agent === undefined ? [] : ['--agent', options.agent])],
+          ...(prepared === undefined ? {} : { skip: prepared.skip }),
         });
-        out.document({ ok: true, ...report });
+        out.document({ ok: true, ...report, policy: prepared?.declared ?? null });
         for (const { name, server, state, why, command } of report.servers)
           out.line(
             `${out.style(state === 'skipped' ? 'warn' : 'good', state.padEnd(8))} ${printable(name)} (${server}) ${out.style('dim', printable(why ?? command.join(' ')))}`,
           );
         if (!report.changed) out.line('Nothing was changed.');
-        else if (options.undo === true) out.line(`${report.file} is as it was.`);
+        else if (undo) out.line(`${report.file} is as it was.`);
         else {
+          if (prepared?.declared === 'made')
+            out.line(out.style('warn', `A plane was made in ${data}. Observing: nothing is being stopped.`));
           out.line(
-            `Next: licet up --data ${data} --observe, restart the client, then licet log tail -f --data ${data}`,
+            `Next: licet up --data ${data} where it does not run yet, restart the client, then licet log tail -f --data ${data}`,
           );
           out.line(`Back again: licet mcp import ${file} --undo`);
         }
         return EXIT.ok;
       }),
     );
+}
+
+/** Asks each server for its tools and has the policy describe them. One that cannot be asked is left as it is. */
+async function prepare(
+  data: string,
+  servers: readonly ClientServer[],
+  out: Output,
+): Promise<{ readonly skip: ReadonlyMap<string, string>; readonly declared?: Declared }> {
+  const skip = new Map<string, string>();
+  const asked = await Promise.all(
+    servers.map(async ({ server, command, env, cwd }) => {
+      try {
+        const setting = { env, quiet: true, ...(cwd === undefined ? {} : { cwd }) };
+        const { actions, skipped } = await askActions(server, command, setting);
+        for (const { name, why } of skipped)
+          out.remark(`${server}: ${printable(name)} stays denied: ${printable(why)}`);
+        return actions;
+      } catch (cause) {
+        // An import that would break a client is not made: it says so, and the server stays as it was.
+        skip.set(server, `its tools could not be asked for: ${reason(cause)}`);
+        return {};
+      }
+    }),
+  );
+  if (skip.size === servers.length) return { skip };
+  return { skip, declared: await declareActions(data, Object.assign({}, ...asked)) };
 }

@@ -1,4 +1,4 @@
-/** `licet policy init | check | test | sign | publish | explain`: bundles as folders, from the starter to publication. */
+/** `licet policy init | check | test | tools | sign | publish | explain`: bundles as folders, from the starter to publication. */
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -15,6 +15,7 @@ import { readBundleFolder, writeBundleFolder, writeVersion } from '../policy-fol
 import { bundleDiff, showDiff, signAndPublish } from '../publish.ts';
 import { addExplain } from './explain.ts';
 import { addSign } from './sign.ts';
+import { addTools } from './tools.ts';
 
 /** Adds the commands. */
 export function addPolicy(program: Command): void {
@@ -22,6 +23,7 @@ export function addPolicy(program: Command): void {
   addInit(policy);
   addCheck(policy);
   addTest(policy);
+  addTools(policy);
   addSign(policy);
   addPublish(policy);
   addExplain(policy);

@@ -78,7 +78,7 @@ export class Catalog {
       this.#bundle = { pins: bundle['pins'], actions: bundle['actions'] };
     } catch (error) {
       // RULE 45: a plane shows its rules to people only. It compares the definition in the permit with its pins itself.
-      if (error instanceof PlaneError && error.problem?.status === 403) this.#bundle = 'forbidden';
+      if (error instanceof PlaneError && error.code === 'forbidden') this.#bundle = 'forbidden';
       else this.#parts.note(`the pins of bundle ${digest} cannot be read: ${String(error)}`);
     }
   }

@@ -15,6 +15,8 @@ export interface ImportOptions {
   readonly undo?: boolean;
   /** Command that starts the gateway. Default `licet`. */
   readonly launcher?: readonly string[];
+  /** Servers to leave alone, by their name in actions, and why. */
+  readonly skip?: ReadonlyMap<string, string>;
   /** Further words after `mcp --server NAME`, such as `--data FOLDER`. */
   readonly flags?: readonly string[];
 }
@@ -39,6 +41,15 @@ export interface ImportReport {
   readonly servers: readonly ImportedServer[];
 }
 
+/** A tool server that a configuration starts. */
+export interface ClientServer {
+  /** Its name in actions. */
+  readonly server: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
 interface Backup {
   readonly v: 1;
   readonly steps: readonly { readonly original: string; readonly governed: string }[];
@@ -55,10 +66,45 @@ export const backupOf = (file: string): string => `${file}.${CLI}-backup.json`;
  * @throws GatewayError `ERR_MCP_CONFIG`: nothing was changed
  */
 export async function importClientConfig(path: string, options: ImportOptions = {}): Promise<ImportReport> {
-  try {
+  return naming(path, async () => {
     // A link to a file elsewhere stays a link.
     const file = await realpath(path);
-    return options.undo === true ? await undo(file) : await govern(file, options);
+    return options.undo === true ? undo(file) : govern(file, options);
+  });
+}
+
+/**
+ * Returns the tool servers that an import would put the gateway in front of. The file is only read.
+ * @throws GatewayError `ERR_MCP_CONFIG`
+ */
+export async function clientServers(
+  path: string,
+  options: Pick<ImportOptions, 'launcher'> = {},
+): Promise<readonly ClientServer[]> {
+  return naming(path, async () => {
+    const text = textOf(await readFile(path));
+    const names = new Set<string>();
+    return serversOf(locate(text)).flatMap(([name, place]): ClientServer[] => {
+      const server = serverName(name, names);
+      const { command, args } = commandOf(text, place);
+      if (command === undefined || args === undefined) return [];
+      if (isGoverned([command, ...args], options.launcher ?? [CLI])) return [];
+      const cwd = memberOf(text, place, 'cwd');
+      return [
+        {
+          server,
+          command: [command, ...args],
+          env: textsIn(memberOf(text, place, 'env')),
+          ...(typeof cwd === 'string' ? { cwd } : {}),
+        },
+      ];
+    });
+  });
+}
+
+async function naming<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     throw new GatewayError(
@@ -97,6 +143,9 @@ async function govern(file: string, options: ImportOptions): Promise<ImportRepor
       });
     } else if (isGoverned([command, ...args], launcher)) {
       servers.push({ name, server, state: 'already', command: [command, ...args] });
+    } else if (options.skip?.has(server) === true) {
+      const why = options.skip.get(server)!;
+      servers.push({ name, server, state: 'skipped', why, command: [command, ...args] });
     } else {
       const [program = CLI, ...words] = launcher;
       const governed = [
@@ -185,6 +234,18 @@ function commandOf(
   return Array.isArray(list) && list.every((word) => typeof word === 'string')
     ? { command: value, args: list as readonly string[] }
     : { command: value };
+}
+
+function memberOf(text: string, place: Located, name: string): unknown {
+  const member = place.members.get(name);
+  return member === undefined ? undefined : valueAt(text, member);
+}
+
+function textsIn(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
+  );
 }
 
 function isGoverned(command: readonly string[], launcher: readonly string[]): boolean {
