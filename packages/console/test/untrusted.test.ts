@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { visibleParts } from '../src/components/untrusted.tsx';
-import { diffLines } from '../src/surfaces/console/diff-view.tsx';
+import { diffLines, hunksOf } from '../src/surfaces/console/diff-view.tsx';
 
 test.each([
   ['right-to-left override', '\u202E', 'U+202E'],
@@ -60,6 +60,10 @@ test('a diff holds both texts: without what came it is the old one, without what
           .join('\n');
       expect(side('+')).toBe(before);
       expect(side('-')).toBe(after);
+      // Folded or not, no line is lost, and none that differs is folded.
+      const hunks = hunksOf(diff);
+      expect(hunks.flatMap(({ lines: part }) => part)).toEqual(diff);
+      expect(hunks.every(({ alike, lines: part }) => !alike || part.every(({ op }) => op === ' '))).toBe(true);
     }),
   );
 });

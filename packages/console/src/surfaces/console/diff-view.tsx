@@ -1,5 +1,5 @@
 /** Two texts, line by line: what went and what came. Marked by sign and rule, not by verdict colours. */
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { Untrusted } from '../../components/untrusted.tsx';
 import css from './console.module.css';
 
@@ -44,19 +44,55 @@ export function diffLines(before: string, after: string): readonly DiffLine[] {
   return lines;
 }
 
+/** Lines that differ with their surroundings, or lines that are alike and were left out. */
+type Hunk = { readonly from: number; readonly lines: readonly DiffLine[]; readonly alike: boolean };
+
+/** Unchanged lines shown beside a change. */
+const CONTEXT = 3;
+
+/** Returns the lines in pieces: long stretches that are alike become pieces of their own. */
+export function hunksOf(lines: readonly DiffLine[]): readonly Hunk[] {
+  const near = lines.map((_, at) =>
+    lines.slice(Math.max(0, at - CONTEXT), at + CONTEXT + 1).some(({ op }) => op !== ' '),
+  );
+  const hunks: { from: number; lines: DiffLine[]; alike: boolean }[] = [];
+  for (const [at, line] of lines.entries()) {
+    const last = hunks.at(-1);
+    if (last !== undefined && last.alike === !near[at]) last.lines.push(line);
+    else hunks.push({ from: at, lines: [line], alike: !near[at] });
+  }
+  return hunks;
+}
+
 export function DiffView({ before, after }: { readonly before: string; readonly after: string }) {
   const lines = useMemo(() => diffLines(before, after), [before, after]);
   if (lines.every(({ op }) => op === ' ')) return <p className="muted">Nothing differs.</p>;
   return (
     <div className={css['diff']}>
-      {lines.map(({ op, text }, at) => (
-        <div key={at} data-op={op}>
-          <span aria-label={op === '+' ? 'added' : op === '-' ? 'removed' : undefined}>{op}</span>
-          <span>
-            <Untrusted>{text === '' ? ' ' : text}</Untrusted>
-          </span>
-        </div>
-      ))}
+      {hunksOf(lines).map(({ from, lines: part, alike }) =>
+        alike ? <Alike key={from} lines={part} /> : <Lines key={from} lines={part} />,
+      )}
     </div>
   );
+}
+
+function Alike({ lines }: { readonly lines: readonly DiffLine[] }) {
+  const [open, setOpen] = useState(false);
+  if (open) return <Lines lines={lines} />;
+  return (
+    <button type="button" onClick={() => setOpen(true)}>
+      {lines.length === 1 ? '1 line that is alike' : `${lines.length} lines that are alike`}
+    </button>
+  );
+}
+
+function Lines({ lines }: { readonly lines: readonly DiffLine[] }) {
+  return lines.map(({ op, text }, at) => (
+    <div key={at} data-op={op}>
+      <span aria-label={op === '+' ? 'added' : op === '-' ? 'removed' : undefined}>{op}</span>
+      <span>
+        <Untrusted>{text === '' ? ' ' : text}</Untrusted>
+      </span>
+    </div>
+  ));
 }

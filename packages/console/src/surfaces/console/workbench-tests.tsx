@@ -122,6 +122,7 @@ export function WorkbenchTests({ candidate }: { readonly candidate: Bundle }) {
             {failed.map(({ file, name, differences }) => (
               <li key={`${file} ${name}`}>
                 <strong>
+                  <span aria-hidden="true">✗ </span>
                   <Untrusted>{name}</Untrusted>
                 </strong>{' '}
                 <code>{file}</code>
