@@ -63,7 +63,9 @@ test('a diff holds both texts: without what came it is the old one, without what
       // Folded or not, no line is lost, and none that differs is folded.
       const hunks = hunksOf(diff);
       expect(hunks.flatMap(({ lines: part }) => part)).toEqual(diff);
-      expect(hunks.every(({ alike, lines: part }) => !alike || part.every(({ op }) => op === ' '))).toBe(true);
+      expect(hunks.every(({ alike, lines: part }) => !alike || part.every(({ op }) => op === ' '))).toBe(
+        true,
+      );
     }),
   );
 });
