@@ -182,7 +182,10 @@ const IdentityAnswer = open({
 });
 export const IdentitiesAnswer = open({ items: list(IdentityAnswer) });
 const FactValue = Type.Union([Type.Boolean(), Type.Number(), Type.String()]);
-export const FactsAnswer = open({ items: list(open({ name: text, value: FactValue, exp: Whole })) });
+export const FactsAnswer = open({
+  items: list(open({ name: text, value: FactValue, exp: Whole, leaf: text, index: Whole })),
+  declared: list(open({ name: text, type: text, values: Type.Optional(list(text)) })),
+});
 export const BundlesAnswer = open({
   items: list(open({ layer: Layer, digest: text, version: Whole, active: Type.Boolean(), signed: AnyJson })),
 });

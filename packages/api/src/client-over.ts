@@ -102,7 +102,7 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     changeIdentity: (subject, change, body = {}) =>
       call(CHANGES[change], { ...id(subject), body: withoutSubject(body) }),
     setFact: (body) => call('setFact', { body }),
-    facts: async () => (await call('facts', {})).items,
+    facts: () => call('facts', {}),
     bundles: async () => (await call('bundles', {})).items,
     publish: (signed) => call('publish', { body: { signed } }),
     checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),

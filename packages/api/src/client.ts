@@ -230,6 +230,24 @@ export interface FeedEvent {
   readonly entry: Entry;
 }
 
+/** Operators' facts: those in force, each with its entry, and those that can be stated. */
+export interface FactsView {
+  readonly items: readonly {
+    readonly name: string;
+    readonly value: boolean | number | string;
+    /** Milliseconds since the Unix epoch. */
+    readonly exp: number;
+    readonly leaf: string;
+    readonly index: number;
+  }[];
+  readonly declared: readonly {
+    readonly name: string;
+    /** `boolean`, `integer`, `decimal`, or `enum` of `values`. */
+    readonly type: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
 export interface IdentityView {
   readonly subject: string;
   readonly name?: string;
@@ -457,9 +475,7 @@ export interface PlaneClient {
     readonly value: boolean | number | string;
     readonly forMs: number;
   }): Promise<OperatorAnswer>;
-  facts(): Promise<
-    readonly { readonly name: string; readonly value: boolean | number | string; readonly exp: number }[]
-  >;
+  facts(): Promise<FactsView>;
   bundles(): Promise<
     readonly {
       readonly layer: 'org' | 'team';

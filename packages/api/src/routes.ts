@@ -369,7 +369,7 @@ export const ROUTES = {
   },
   setFact: {
     ...post,
-    ...control,
+    ...safety,
     path: '/v1/facts',
     who: OPERATOR,
     body: body.FactBody,

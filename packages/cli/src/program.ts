@@ -10,6 +10,7 @@ import { addDrill } from './commands/drill.ts';
 import { addEvidence } from './commands/evidence.ts';
 import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
+import { addFacts } from './commands/facts.ts';
 import { addInit } from './commands/init.ts';
 import { addLog } from './commands/log.ts';
 import { addMcp } from './commands/mcp.ts';
@@ -42,6 +43,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addApprovals,
   addContainment,
   addAgents,
+  addFacts,
   addRuns,
   addDrill,
   addViewer,

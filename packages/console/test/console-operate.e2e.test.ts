@@ -149,6 +149,25 @@ test('what is in doubt is resolved by a person, in the log, once', async () => {
   expect([state, outcome?.status]).toEqual(['failed', 'failed']);
 }, 90_000);
 
+test('a freeze stated here denies at once, and is over when it is ended here', async () => {
+  const { page, settle } = await open('/facts');
+  const write = () =>
+    ask(stage, {
+      action: 'files/write_file',
+      arguments: { path: `${stage.workspace}/frozen.txt`, content: 'x' },
+    });
+  await page.getByText('is not stated').waitFor();
+  await settle();
+  await page.getByRole('button', { name: 'State it' }).click();
+  await page.getByText('It is in the log.').waitFor();
+  await page.getByRole('button', { name: 'End it' }).waitFor();
+  await settle();
+  expect(await write()).toMatchObject({ verdict: 'deny', policies: ['nothing-changes-during-a-freeze'] });
+  await page.getByRole('button', { name: 'End it' }).click();
+  await page.getByText('is not stated').waitFor();
+  expect((await write()).verdict).not.toBe('deny');
+}, 60_000);
+
 test('revoking an agent ends it: its next question is refused', async () => {
   const { page, settle } = await open('/agents/a-default');
   await page.getByLabel(/to confirm|Type/).fill('a-default');

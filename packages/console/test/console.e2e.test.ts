@@ -246,7 +246,7 @@ describe('rule 42: the public view', () => {
 });
 
 describe('narrow and dark', () => {
-  test.each(['/console', '/approvals', '/containment', '/agents', '/policies', '/in-doubt'])(
+  test.each(['/console', '/approvals', '/containment', '/agents', '/policies', '/facts', '/in-doubt'])(
     '%s fits 390 pixels in dark without a violation',
     async (path) => {
       const { page, settle } = await open(path, { width: 390, height: 844, dark: true });

@@ -1,5 +1,6 @@
 // The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
 import type { Confine, Grade, Json, ScopeKind } from '@licet/evidence';
+import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow } from './core/rows.ts';
 import type { Committed } from './ports.ts';
@@ -140,6 +141,8 @@ export interface Plane {
   }): Promise<readonly ExecutionRow[]>;
   evidence(kind: 'execution' | 'run', id: string): Promise<EvidenceParts | undefined>;
   lineage(run: string): Promise<Json | undefined>;
+  /** The facts that the bundles in force declare; no other can be stated. */
+  declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
   /** Problems of a bundle, without publishing it. */
   check(bundle: Json): Promise<{
     readonly ok: boolean;

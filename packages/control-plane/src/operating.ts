@@ -7,6 +7,7 @@ import type { PlaneContext } from './context.ts';
 import type { Caller, Command, Effect } from './core/commands.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered, Plane } from './face.ts';
+import { checkedFact } from './facts.ts';
 import { policyOf } from './look-up.ts';
 import { checkPublication } from './publication.ts';
 import { recallOperation } from './recall.ts';
@@ -38,7 +39,7 @@ export async function operate(
   options: { readonly idempotencyKey?: string; readonly seen?: number },
 ): Promise<Answered> {
   const { store, random, clock, tenantKey } = context;
-  const effect = asked.op === 'contain' ? { ...asked, scope: loggedScope(tenantKey, asked.scope) } : asked;
+  const effect = await asLogged(context, asked);
   if (options.idempotencyKey !== undefined && !isIdempotencyKey(options.idempotencyKey))
     throw new ControlPlaneError('ERR_PLANE_REQUEST', 'idempotencyKey: expected 16 to 64 bytes in base64url');
   const key = options.idempotencyKey ?? base64url(random.bytes(16));
@@ -86,6 +87,12 @@ export async function operate(
     return answer;
   }
   return refusedUnrecorded(exec, 'contended');
+}
+
+/** The effect as it is logged: scopes by their names in the log, facts with what is wrong with them. */
+async function asLogged(context: PlaneContext, effect: Effect): Promise<Effect> {
+  if (effect.op === 'contain') return { ...effect, scope: loggedScope(context.tenantKey, effect.scope) };
+  return effect.op === 'fact' ? checkedFact(context, effect) : effect;
 }
 
 /** What follows an action that was carried out. */

@@ -13,6 +13,7 @@ import type { Plane } from './face.ts';
 import { executionOf } from './look-up.ts';
 import { approve, operate } from './operating.ts';
 import { order } from './orders.ts';
+import { declaredFacts } from './facts.ts';
 import { checkBundle, replayBundle } from './publication.ts';
 import { containments, evidence, identify, lineage, opened, previewContainment } from './reading.ts';
 import { cancel, redeem, renew, report } from './running.ts';
@@ -48,6 +49,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     evidence: (kind, id) => evidence(context, kind, id),
     lineage: (run) => lineage(context, run),
     check: (bundle) => checkBundle(context, bundle),
+    declaredFacts: () => declaredFacts(context),
     replay: (bundle, limit) => replayBundle(context, bundle, limit),
     state: () => condition(context),
     close: async () => store.close(),

@@ -193,7 +193,7 @@ describe('the bundle fails', () => {
 });
 
 test('rebuilt tables are the live tables, and the plane goes on with them', async () => {
-  const world = await aWorld({ people: 1 });
+  const world = await aWorld({ people: 1, bundle: aBundle({ facts: { x: 'boolean' } }) });
   const parent = await world.started({ action: 'bank/pay', arguments: { amount: '12.5' } });
   await world.renew(parent);
   const { exec, hold } = await world.held({ parent: parent.exec });

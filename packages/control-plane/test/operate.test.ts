@@ -53,6 +53,16 @@ describe('operating', () => {
       expect(word(await world.plane.operate(as(who), effect))).toBe('deny:role');
     expect(await world.all('permit')).toHaveLength(1);
   });
+  test.each([
+    ['of no bundle', 'unheard', true, 'conflict:undeclared_fact'],
+    ['of another type', 'calm', 'very', 'conflict:fact_type'],
+    ['as declared', 'calm', true, 'operated'],
+  ])('a fact %s', async (_, name, value, said) => {
+    const world = await aWorld({ bundle: aBundle({ facts: { calm: 'boolean' } }) });
+    const effect: Effect = { op: 'fact', name, value, expMs: T0 + 60_000 };
+    expect(word(await world.plane.operate(as('operator-1'), effect))).toBe(said);
+    expect(await world.all('fact')).toHaveLength(said === 'operated' ? 1 : 0);
+  });
   test('rule 34: one person contains, two lift; the one who asked is not the second', async () => {
     const world = await aWorld();
     const leaf = await contained(world);

@@ -296,6 +296,11 @@ function factValues(
   return values;
 }
 
+/** True when a value is one of a fact's declared type. */
+export function isFactValue(type: FactType, value: boolean | number | string): boolean {
+  return factValue(type, value) !== undefined;
+}
+
 function factValue(type: FactType, value: boolean | number | string): CedarValue | undefined {
   if (type === 'boolean') return typeof value === 'boolean' ? value : undefined;
   if (type === 'integer') return Number.isSafeInteger(value) ? value : undefined;

@@ -23,6 +23,7 @@ export {
 } from './bundle.ts';
 export type { CedarModule, CedarValue, Entity, Uid } from './cedar.ts';
 export {
+  isFactValue,
   requestsOf,
   type ChainLink,
   type DecisionInput,

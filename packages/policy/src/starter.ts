@@ -42,6 +42,7 @@ export function starterPolicy(options: StarterOptions): BundleFiles {
     actions: { ...FILE_ACTIONS, 'shell/exec': SHELL_EXEC, ...options.actions },
     limits: {},
     pins: {},
+    facts: { freeze: 'boolean' },
     containment: [
       { id: 'outcome-without-start', on: 'outcome_without_start', scope: 'run' },
       { id: 'foreign-permit', on: 'foreign_permit', scope: 'agent' },
@@ -105,6 +106,12 @@ when { principal is User || principal in AgentGroup::"assistants" };
 @advice("Moving files needs a person. Ask, or write a copy instead.")
 forbid (principal, action == Action::"files/move_file", resource)
 unless { context.approvals.contains("operators") };
+
+// An operator says so: licet facts set freeze=true --for 2h
+@id("nothing-changes-during-a-freeze")
+@advice("An operator has declared a freeze. Read, prepare, and try again when it is over.")
+forbid (principal, action in [Action::"files-write", Action::"shell"], resource)
+when { context.facts has freeze && context.facts.freeze };
 ${runPrograms}
 // A gateway opens one session for each client.
 @id("sessions")
@@ -163,6 +170,21 @@ function tests(workspace: string, programs: readonly string[]): object[] {
         args: { source: `${workspace}/a.txt`, destination: '/tmp/a.txt' },
       },
       expect: { verdict: 'deny', code: 'policy' },
+    },
+    {
+      name: 'during a freeze nothing is written',
+      given: { ...assistant, ...write(`${workspace}/a.txt`), facts: { freeze: true } },
+      expect: { verdict: 'deny', reasons: ['nothing-changes-during-a-freeze'] },
+    },
+    {
+      name: 'during a freeze reading goes on',
+      given: {
+        ...assistant,
+        action: 'files/read_file',
+        args: { path: `${workspace}/a.txt` },
+        facts: { freeze: true },
+      },
+      expect: { verdict: 'allow' },
     },
     ...(programs.length === 0
       ? []

@@ -61,7 +61,7 @@ export class Denied extends Error {
   override toString(): string {
     const id = this.decisionId === '' ? '' : `, decision ${this.decisionId}`;
     const policies = this.policies.length === 0 ? '' : ` Policies: ${this.policies.join(', ')}.`;
-    const wait = this.retryAfterMs === undefined ? '' : ` Wait at least ${this.retryAfterMs} ms.`;
+    const wait = this.retryAfterMs === undefined ? '' : ` Wait at least ${inWords(this.retryAfterMs)}.`;
     return `Denied ${this.action}: ${this.reason} (code ${this.code}${id}).${policies} Next: ${this.next}${wait}`;
   }
 }
@@ -135,3 +135,11 @@ export class Halted extends Error {
 }
 
 const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
+
+/** Milliseconds as a person would say them, rounded up: never shorter than they are. */
+function inWords(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < 120_000) return `${Math.ceil(ms / 1_000)} s`;
+  const minutes = Math.ceil(ms / 60_000);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

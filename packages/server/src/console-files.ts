@@ -21,6 +21,7 @@ const PAGES = [
   '/decisions',
   '/approvals',
   '/policies',
+  '/facts',
   '/agents',
   '/containment',
   '/in-doubt',

@@ -186,7 +186,12 @@ export function peopleHandlers(parts: Parts): Handlers {
     async facts() {
       const rows = await store.list({ kind: 'fact', limit: MAX_LIST });
       const items = rows.map(({ value }) => value as FactRow).filter(({ expMs }) => clock.nowMs() < expMs);
-      return { items: items.map(({ name, value, expMs }) => ({ name, value, exp: expMs })) };
+      return {
+        items: items.map(({ name, value, expMs, leaf, index }) => ({ name, value, exp: expMs, leaf, index })),
+        declared: Object.entries(await plane.declaredFacts()).map(([name, type]) =>
+          typeof type === 'string' ? { name, type } : { name, type: 'enum', values: type.enum },
+        ),
+      };
     },
     async notice(context) {
       const { kind, digest, idempotencyKey } = context.body as {

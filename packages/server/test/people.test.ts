@@ -135,12 +135,15 @@ describe('signing in', () => {
     const call = (headers: Readonly<Record<string, string>>) =>
       raw(fixture.url, 'POST', '/v1/facts', {
         headers: { cookie, 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ name: 'calm', value: true, forMs: 60_000 }),
+        body: JSON.stringify({ name: 'freeze', value: false, forMs: 60_000 }),
       });
     expect((await call({})).status).toBe(401);
     expect((await call({ 'licet-csrf': random(24) })).status).toBe(401);
     expect((await call({ 'licet-csrf': csrf })).status).toBe(200);
-    expect(await fixture.operator.facts()).toMatchObject([{ name: 'calm', value: true }]);
+    expect(await fixture.operator.facts()).toMatchObject({
+      items: [{ name: 'freeze', value: false }],
+      declared: [{ name: 'freeze', type: 'boolean' }],
+    });
   });
   test('signing out ends it', async () => {
     const { cookie, csrf } = await login();

@@ -3,7 +3,7 @@
  * immutable (evidence at a log size, a tile) never goes stale.
  */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import type { ExecutionView, IdentityView, PlaneClient, PlaneStatus } from '@licet/api';
+import type { ExecutionView, FactsView, IdentityView, PlaneClient, PlaneStatus } from '@licet/api';
 import { get, getBytes } from './call.ts';
 import { isPublic } from './listener.ts';
 import { isQuiet } from './quiet.ts';
@@ -116,6 +116,10 @@ export const identitiesQuery = queryOptions({
   queryKey: ['identities'],
   queryFn: async ({ signal }) =>
     (await get<{ readonly items: readonly IdentityView[] }>('/v1/identities', signal)).items,
+});
+export const factsQuery = queryOptions({
+  queryKey: ['facts'],
+  queryFn: ({ signal }) => get<FactsView>('/v1/facts', signal),
 });
 export const bundlesQuery = queryOptions({
   queryKey: ['bundles'],

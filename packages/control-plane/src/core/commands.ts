@@ -222,6 +222,8 @@ export type Effect =
       readonly name: string;
       readonly value: boolean | number | string;
       readonly expMs: number;
+      /** Why it cannot be stated, as Prepare found it. */
+      readonly fault?: 'undeclared_fact' | 'fact_type';
     }
   | {
       readonly op: 'resolve';

@@ -258,8 +258,9 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
       return draft.get('execution', effect.exec)?.state === 'in_doubt' ? undefined : 'not_in_doubt';
     case 'clock':
       return draft.context.nowMs < draft.nowMs ? undefined : 'clock_is_right';
-    case 'contain':
     case 'fact':
+      return effect.fault;
+    case 'contain':
     case 'notice':
       return undefined;
     default:

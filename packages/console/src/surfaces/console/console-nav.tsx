@@ -18,6 +18,7 @@ export function ConsoleNav() {
     ['/policies', 'Policies', undefined],
     ['/agents', 'Agents', undefined],
     ['/containment', 'Containment', contained?.active.length],
+    ['/facts', 'Facts', undefined],
     ['/in-doubt', 'In doubt', undefined],
   ] as const;
   return (

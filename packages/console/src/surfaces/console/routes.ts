@@ -68,6 +68,11 @@ export const consoleRoutes = [
   }),
   createRoute({
     getParentRoute: () => rootRoute,
+    path: '/facts',
+    component: lazyRouteComponent(() => import('./facts-page.tsx'), 'FactsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
     path: '/in-doubt',
     component: lazyRouteComponent(() => import('./in-doubt-page.tsx'), 'InDoubtPage'),
   }),
