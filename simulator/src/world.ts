@@ -14,7 +14,7 @@ import {
   type Plane,
   type Store,
 } from '@licet/control-plane';
-import { bundleDigest, createEngine, loadBundle, type LoadedBundle } from '@licet/policy';
+import { bundleDigest, createEngine, evaluateUnder, loadBundle, type LoadedBundle } from '@licet/policy';
 import { createMemoryStore, type MemorySnapshot, type MemoryStore } from '@licet/store/memory';
 import type { FaultPoint } from '@licet/store';
 import {
@@ -199,9 +199,9 @@ function swaying(chance: Dice, most: number): Evaluator {
       loadedOnce.set(name, known);
       return known;
     },
-    async evaluate(loaded, input) {
+    async evaluate(loaded, input, mandates) {
       await sway(chance, most);
-      const evaluation = engine.evaluate(loaded, input);
+      const evaluation = evaluateUnder(engine, loaded, input, mandates);
       await sway(chance, most);
       return evaluation;
     },

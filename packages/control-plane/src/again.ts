@@ -48,7 +48,7 @@ export async function judgeAgain(
   if (loaded === undefined || keeper.tooOld(loaded, nowMs)) return denied('no_bundle');
   const record = await recordOf(store, row);
   if (record?.body.input === undefined) return denied('not_durable');
-  const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec);
+  const chain = await chainOf(snapshot, caller, row.parent?.exec, row.exec, nowMs);
   if ('deny' in chain) return denied(chain.deny);
   const pin = loaded.pins[row.action];
   if (pin !== undefined && !record.body.input.door.bound.includes(`tool:${pin}`)) return denied('unpinned');

@@ -2,7 +2,9 @@
 // parent records, never from the request (RULE 17).
 import type { ChainLink } from '@licet/evidence';
 import type { Caller } from './core/commands.ts';
-import type { IdentityRow } from './core/rows.ts';
+import { bindings, mandateKeys } from './core/mandates.ts';
+import type { IdentityRow, MandateRow } from './core/rows.ts';
+import type { BoundMandate } from './mandates.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** A denial that needs no policy: a code of the table. */
@@ -15,6 +17,8 @@ export interface Refused {
 export interface Chain {
   readonly links: readonly ChainLink[];
   readonly identities: readonly IdentityRow[];
+  /** What binds it besides the bundle. */
+  readonly mandates: readonly BoundMandate[];
   readonly run: string;
   readonly parent?: { readonly exec: string; readonly start: string };
   readonly depth: number;
@@ -26,18 +30,19 @@ export async function chainOf(
   caller: Caller,
   parentId: string | undefined,
   exec: string,
+  nowMs: number,
 ): Promise<Chain | Refused> {
   await snapshot.load([{ kind: 'identity', id: caller.subject }]);
   const self = snapshot.get('identity', caller.subject);
   if (self === undefined || self.revoked || (self.kind !== 'agent' && self.kind !== 'user'))
     return { deny: 'unidentified' };
   if (parentId === undefined) {
-    if (self.for === undefined) return withLinks([self], { run: exec, depth: 0 });
+    if (self.for === undefined) return withLinks(snapshot, [self], { run: exec, depth: 0 }, nowMs);
     await snapshot.load([{ kind: 'identity', id: self.for }]);
     const user = snapshot.get('identity', self.for);
     return user === undefined || user.revoked
       ? { deny: 'revoked', failedLink: 0 }
-      : withLinks([user, self], { run: exec, depth: 0 });
+      : withLinks(snapshot, [user, self], { run: exec, depth: 0 }, nowMs);
   }
   await snapshot.load([{ kind: 'execution', id: parentId }]);
   const parent = snapshot.get('execution', parentId);
@@ -52,19 +57,35 @@ export async function chainOf(
   const identities = above as IdentityRow[];
   const acting = identities.at(-1)?.subject === self.subject ? identities : [...identities, self];
   if (acting.length > 8) return { deny: 'too_large' };
-  return withLinks(acting, {
+  const place = {
     run: parent.run,
     parent: { exec: parentId, start: parent.start.leaf },
     depth: parent.depth + 1,
-  });
+  };
+  return withLinks(snapshot, acting, place, nowMs);
 }
 
-const withLinks = (identities: readonly IdentityRow[], rest: Omit<Chain, 'links' | 'identities'>): Chain => ({
-  identities,
-  links: identities.map((row) => ({
-    kind: row.kind === 'user' ? 'user' : 'agent',
-    id: row.subject,
-    identity: row.leaf,
-  })),
-  ...rest,
-});
+async function withLinks(
+  snapshot: Snapshot,
+  identities: readonly IdentityRow[],
+  rest: Pick<Chain, 'run' | 'parent' | 'depth'>,
+  nowMs: number,
+): Promise<Chain | Refused> {
+  const ids = identities.map(({ subject }) => subject);
+  await snapshot.load(mandateKeys(ids));
+  const bound = bindings(snapshot, ids, nowMs);
+  const broken = bound.indexOf('broken');
+  if (broken >= 0) return { deny: 'mandate', failedLink: broken };
+  const rows = bound as readonly (MandateRow | undefined)[];
+  return {
+    identities,
+    links: identities.map((row, at) => ({
+      kind: row.kind === 'user' ? 'user' : 'agent',
+      id: row.subject,
+      identity: row.leaf,
+      ...(rows[at] === undefined ? {} : { mandate: rows[at].leaf }),
+    })),
+    mandates: rows.flatMap((row, at) => (row === undefined ? [] : [{ row, at }])),
+    ...rest,
+  };
+}

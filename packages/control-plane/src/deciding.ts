@@ -96,7 +96,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
   await keeper.ensure(snapshot.get('policy', SELF));
 
   const fresh = uuidv7(nowMs, random.bytes(10));
-  const chain = await chainOf(snapshot, caller, request.parent, fresh);
+  const chain = await chainOf(snapshot, caller, request.parent, fresh, nowMs);
   const custody = snapshot.get('plane', SELF)?.custody ?? 'same-user';
   const door: Door = { grade: request.door.grade, confine: request.door.confine, custody };
   const refuse = (deny: string, failedLink?: number): Promise<Answered | 'stale'> =>

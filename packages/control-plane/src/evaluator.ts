@@ -1,10 +1,10 @@
 // An evaluator in this thread: for the simulator, for tests, and for a plane with one request in flight.
-import { loadBundle, type Engine } from '@licet/policy';
+import { evaluateUnder, loadBundle, type Engine } from '@licet/policy';
 import type { Evaluator } from './ports.ts';
 
 /** Returns an evaluator that runs where it is called. */
 export const inThreadEvaluator = (engine: Engine): Evaluator => ({
   engine: engine.version,
   load: async (layers) => loadBundle(engine, layers),
-  evaluate: async (loaded, input) => engine.evaluate(loaded, input),
+  evaluate: async (loaded, input, mandates) => evaluateUnder(engine, loaded, input, mandates),
 });

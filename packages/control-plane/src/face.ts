@@ -2,7 +2,7 @@
 import type { Confine, Grade, Json, ScopeKind } from '@licet/evidence';
 import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Reply } from './core/commands.ts';
-import type { ActiveContainment, ExecutionRow } from './core/rows.ts';
+import type { ActiveContainment, ExecutionRow, MandateRow } from './core/rows.ts';
 import type { Committed } from './ports.ts';
 
 /** A commit's reply with its evidence. */
@@ -49,6 +49,7 @@ export interface EvidenceParts {
   readonly checkpoints: readonly { readonly note: string; readonly consistency: readonly Uint8Array[] }[];
   readonly executions: Readonly<Record<string, Json>>;
   readonly bundles: readonly Json[];
+  readonly mandates?: readonly Json[];
 }
 
 /** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
@@ -141,6 +142,8 @@ export interface Plane {
   }): Promise<readonly ExecutionRow[]>;
   evidence(kind: 'execution' | 'run', id: string): Promise<EvidenceParts | undefined>;
   lineage(run: string): Promise<Json | undefined>;
+  /** Mandates that were granted, newest first: each once, with whether it was revoked. */
+  mandates(): Promise<readonly MandateRow[]>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
   /** Problems of a bundle, without publishing it. */

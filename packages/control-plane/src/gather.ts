@@ -1,8 +1,8 @@
 // Gathers what an evidence bundle holds: the entries of an execution or run, those that they name, and the opened
 // records. Formatting and judging it is `evidence`'s.
-import { parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
+import { commitMandateBody, parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
 import type { EvidenceParts } from './face.ts';
-import type { ExecutionRow } from './core/rows.ts';
+import type { ExecutionRow, MandateRow } from './core/rows.ts';
 import type { Store } from './ports.ts';
 import { recordOf } from './records.ts';
 
@@ -43,6 +43,8 @@ export async function gather(
           { note: last.note, consistency: await store.log.consistency(earlySize, last.size) },
         ];
   const placed = [...entries].sort(([a], [b]) => a - b).filter(([index]) => index < last.size);
+  const parsed = placed.map(([, bytes]) => parseEntry(bytes));
+  const mandates = await mandatesOf(store, parsed);
   return {
     kind: about.kind,
     origin: about.origin,
@@ -56,10 +58,8 @@ export async function gather(
     ),
     checkpoints,
     executions: await opened(store, executions),
-    bundles: await bundlesOf(
-      store,
-      placed.map(([, bytes]) => parseEntry(bytes)),
-    ),
+    bundles: await bundlesOf(store, parsed),
+    ...(mandates.length === 0 ? {} : { mandates }),
   };
 }
 
@@ -98,7 +98,11 @@ async function collect(
         if (approver !== undefined) await addLeaf((approver.value as { readonly leaf: string }).leaf);
       }
       if (entry.type !== 'permit' && entry.type !== 'refusal' && entry.type !== 'start') continue;
-      if (entry.type !== 'start') for (const link of entry.chain ?? []) await addLeaf(link.identity);
+      if (entry.type !== 'start')
+        for (const link of entry.chain ?? []) {
+          await addLeaf(link.identity);
+          if (link.mandate !== undefined) await addLeaf(link.mandate);
+        }
       let { containment, policy } = entry.heads ?? { containment: null, policy: null };
       for (let steps = 0; containment !== null && steps < MAX_HEADS; steps += 1) {
         const head = await addLeaf(containment);
@@ -174,4 +178,18 @@ async function bundlesOf(store: Store, entries: readonly Entry[]): Promise<reado
   );
   const rows = await store.read([...digests].map((id) => ({ kind: 'bundle', id }) as const));
   return rows.flatMap((row) => (row === undefined ? [] : [(row.value as { readonly signed: Json }).signed]));
+}
+
+/** What opens the mandates that these entries grant. */
+async function mandatesOf(store: Store, entries: readonly Entry[]): Promise<readonly Json[]> {
+  const ids = entries.flatMap((entry) =>
+    entry.type === 'mandate' && entry.op === 'grant' ? [entry.id] : [],
+  );
+  const rows = await store.read(ids.map((id) => ({ kind: 'mandate', id }) as const));
+  return rows.flatMap((row): Json[] => {
+    const { leaf, opened: parts } = (row?.value ?? {}) as Partial<MandateRow>;
+    if (leaf === undefined || parts === undefined) return [];
+    const { disclosures } = commitMandateBody(unbase64url(parts.key), parts.body as unknown as Json);
+    return [{ leaf, body: { disclosed: disclosures as unknown as Json, withheld: [] } }];
+  });
 }

@@ -9,6 +9,7 @@ import { ControlPlaneError } from './errors.ts';
 import type { Answered, Plane } from './face.ts';
 import { checkedFact } from './facts.ts';
 import { policyOf } from './look-up.ts';
+import { checkedMandate } from './mandates.ts';
 import { checkPublication } from './publication.ts';
 import { recallOperation } from './recall.ts';
 import { commitRecord } from './records.ts';
@@ -92,6 +93,7 @@ export async function operate(
 /** The effect as it is logged: scopes by their names in the log, facts with what is wrong with them. */
 async function asLogged(context: PlaneContext, effect: Effect): Promise<Effect> {
   if (effect.op === 'contain') return { ...effect, scope: loggedScope(context.tenantKey, effect.scope) };
+  if (effect.op === 'mandate') return checkedMandate(context, effect);
   return effect.op === 'fact' ? checkedFact(context, effect) : effect;
 }
 
@@ -101,10 +103,14 @@ async function follow(context: PlaneContext, effect: Effect): Promise<void> {
   if (effect.op === 'clock') await endSegment(context);
 }
 
-/** What an operator's action says, as arguments of its execution; a bundle is named by its digest. */
+/** What an operator's action says, as arguments of its execution; a bundle is named by its digest, a mandate's body by its commitment. */
 function operatorArguments(effect: Effect): { readonly [name: string]: Json } {
-  const { op: _, ...rest } = effect as Effect & { readonly signed?: unknown };
-  const { signed: __, ...args } = rest as { readonly signed?: unknown } & Record<string, Json | undefined>;
+  const {
+    op: _,
+    signed: __,
+    opened: ___,
+    ...args
+  } = effect as unknown as Readonly<Record<string, Json | undefined>>;
   return Object.fromEntries(
     Object.entries(args).filter((pair): pair is [string, Json] => pair[1] !== undefined),
   );

@@ -15,7 +15,15 @@ import { approve, operate } from './operating.ts';
 import { order } from './orders.ts';
 import { declaredFacts } from './facts.ts';
 import { checkBundle, replayBundle } from './publication.ts';
-import { containments, evidence, identify, lineage, opened, previewContainment } from './reading.ts';
+import {
+  containments,
+  evidence,
+  identify,
+  lineage,
+  mandates,
+  opened,
+  previewContainment,
+} from './reading.ts';
 import { cancel, redeem, renew, report } from './running.ts';
 import { endSegment, tick } from './ticking.ts';
 
@@ -49,6 +57,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     evidence: (kind, id) => evidence(context, kind, id),
     lineage: (run) => lineage(context, run),
     check: (bundle) => checkBundle(context, bundle),
+    mandates: () => mandates(context),
     declaredFacts: () => declaredFacts(context),
     replay: (bundle, limit) => replayBundle(context, bundle, limit),
     state: () => condition(context),

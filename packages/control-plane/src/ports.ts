@@ -1,7 +1,7 @@
 // The ports of the control plane: everything it needs from the world, passed in as one object (DESIGN §3, §4).
 // The core is pure; what is beside it is written against these interfaces; the shell makes them.
 import type { Entry, Json } from '@licet/evidence';
-import type { Bundle, DecisionInput, Evaluation, LoadedBundle, Resource } from '@licet/policy';
+import type { Bundle, DecisionInput, Evaluation, LoadedBundle, MandateAt, Resource } from '@licet/policy';
 import type { Command, Reply } from './core/commands.ts';
 import type { RowKey, Row, Versions } from './core/rows.ts';
 
@@ -156,7 +156,12 @@ export interface Evaluator {
   /** Loads a bundle everywhere it will be evaluated; the old one stays until the new one is ready. Throws PolicyError. */
   load(layers: { readonly org?: Bundle; readonly team: Bundle }): Promise<LoadedBundle>;
   /** Throws ControlPlaneError `ERR_PLANE_OVERLOADED` when its queue is full. */
-  evaluate(loaded: LoadedBundle, input: DecisionInput): Promise<Evaluation>;
+  evaluate(
+    loaded: LoadedBundle,
+    input: DecisionInput,
+    /** Mandates on the chain: they must allow as well (RULE 17). */
+    mandates: readonly MandateAt[],
+  ): Promise<Evaluation>;
 }
 
 /** What needs the effect's host: symlinks, existing folders (RULE 13). Lexical resolution is `policy`'s. */

@@ -17,6 +17,7 @@ import { approvedGroups, sameBundles, standing } from './core/approvals.ts';
 import type { ConsequenceRule, Door, Reservation, Verdict } from './core/commands.ts';
 import type { ApprovalRow, ExecutionRow, IdentityRow, MeterRow, RowKey } from './core/rows.ts';
 import { countersOf, meterFacts, reservationsOf, tooDeep, type LimitScope } from './limits.ts';
+import { bodiesOf, budgetsOf, type BoundMandate } from './mandates.ts';
 import type { Evaluator, Resolver } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -69,6 +70,8 @@ export async function judge(
   if (plan === undefined) return { deny: 'unknown_action' };
   const { chain, execution } = question;
   if (tooDeep(loaded, plan, chain.depth)) return { deny: 'limit' };
+  const under = bodiesOf(chain.mandates, chain.links.length);
+  if (under === undefined) return { deny: 'mandate', failedLink: chain.links.length - 1 };
   const scope: LimitScope = {
     run: chain.run,
     exec: question.exec,
@@ -111,22 +114,29 @@ export async function judge(
     door: { ...question.door, assurance: 'logged' },
     nowMs,
   };
-  const evaluation = await evaluator.evaluate(loaded, input);
+  const evaluation = await evaluator.evaluate(loaded, input, under);
   return {
     evaluation,
     input,
     verdict: {
       ...verdictOf(evaluation, evaluator.engine, nowMs),
-      ...goodUntil(snapshot, Object.keys(input.facts)),
+      ...goodUntil(snapshot, Object.keys(input.facts), chain.mandates),
     },
-    reservations,
+    reservations: [...reservations, ...budgetsOf(loaded, plan, question.args, chain.mandates)],
     approvals: counted.filter(({ group }) => groups.includes(group)).map(({ leaf }) => leaf),
     consequences: consequencesOf(loaded),
   };
 }
 
-function goodUntil(snapshot: Snapshot, facts: readonly string[]): { readonly goodUntilMs?: number } {
-  const ends = facts.map((name) => snapshot.get('fact', name)?.expMs ?? 0);
+function goodUntil(
+  snapshot: Snapshot,
+  facts: readonly string[],
+  mandates: readonly BoundMandate[],
+): { readonly goodUntilMs?: number } {
+  const ends = [
+    ...facts.map((name) => snapshot.get('fact', name)?.expMs ?? 0),
+    ...mandates.map(({ row }) => row.expMs),
+  ];
   return ends.length === 0 ? {} : { goodUntilMs: Math.min(...ends) };
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
-import type { ExecutionRow, IdentityRow } from './core/rows.ts';
+import type { ExecutionRow, IdentityRow, MandateRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
@@ -50,6 +50,18 @@ export async function containments({ store }: PlaneContext): ReturnType<Plane['c
   await snapshot.load([{ kind: 'containment', id: SELF }]);
   const { epoch, active } = containmentOf(snapshot);
   return { epoch, active };
+}
+
+const MAX_MANDATES = 1_000;
+
+/** Mandates that were granted, newest first. */
+export async function mandates({ store }: PlaneContext): Promise<readonly MandateRow[]> {
+  const rows = await store.list({ kind: 'mandate', limit: 2 * MAX_MANDATES });
+  // Each is there twice: by its id, and by who gave it to whom.
+  return rows.flatMap(({ id, value }) => {
+    const row = value as MandateRow;
+    return id === row.id ? [row] : [];
+  });
 }
 
 /** Open executions that a containment of this scope would cover. */

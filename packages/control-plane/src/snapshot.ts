@@ -49,5 +49,6 @@ export const FENCED: readonly RowKind[] = [
   'identity',
   'key',
   'fact',
+  'mandate',
   'hold',
 ];

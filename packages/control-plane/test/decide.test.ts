@@ -87,8 +87,8 @@ function meanwhile(happen: () => Promise<unknown>): Evaluator {
   const inner = inThreadEvaluator(engine);
   return {
     ...inner,
-    async evaluate(loaded, input) {
-      const evaluation = await inner.evaluate(loaded, input);
+    async evaluate(loaded, input, mandates) {
+      const evaluation = await inner.evaluate(loaded, input, mandates);
       await happen();
       return evaluation;
     },

@@ -106,9 +106,10 @@ describe('the evaluator fails', () => {
         evaluate: async (
           loaded: Parameters<Evaluator['evaluate']>[0],
           input: Parameters<Evaluator['evaluate']>[1],
+          mandates: Parameters<Evaluator['evaluate']>[2],
         ) => {
           if (state.fail) throw error();
-          return inner.evaluate(loaded, input);
+          return inner.evaluate(loaded, input, mandates);
         },
       },
     };

@@ -87,6 +87,12 @@ export const keyOf = (name: string): PublicJwk => ({
   crv: 'Ed25519',
   x: base64url(parseVkey(ed25519NoteSigner(`test/${name}`, seedOf(`key ${name}`)).vkey).publicKey),
 });
+/** The private key of `name`, as Node takes it. */
+export const privateKeyOf = (name: string) => ({
+  key: Buffer.concat([PKCS8_ED25519, seedOf(`key ${name}`)]),
+  format: 'der' as const,
+  type: 'pkcs8' as const,
+});
 export const jktOf = (name: string): string => jwkThumbprint(keyOf(name));
 
 /** Who speaks: a subject, with its own key unless another is named. */

@@ -79,8 +79,12 @@ const contents = {
     256,
   ),
 };
-const partsShape = s.object(contents);
-const fileShape = s.object({ ...contents, digest });
+const optional = {
+  /** What opens the mandates that the file's chains name, by the leaf of their entries. */
+  mandates: s.list(s.object({ leaf: digest, body: part }), 4_096),
+};
+const partsShape = s.object(contents, optional);
+const fileShape = s.object({ ...contents, digest }, optional);
 
 /** An evidence bundle without its digest: what {@link formatEvidence} takes. */
 export type EvidenceParts = s.Of<typeof partsShape>;

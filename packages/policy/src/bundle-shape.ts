@@ -30,6 +30,11 @@ export function checkBundle(value: unknown, problems: Problem[]): void {
     fault(problems, 'bundle.org', 'absent in a team bundle');
 }
 
+/** Adds a problem for everything in `value` that is not as the body of a mandate must be. */
+export function checkMandateBody(value: unknown, problems: Problem[]): void {
+  mandateBody(value, 'mandate', problems);
+}
+
 function fault(problems: Problem[], at: string, expected: string): void {
   problems.push(problem('format', `${at}: expected ${expected}`, { file: 'bundle.json' }));
 }
@@ -205,4 +210,18 @@ const bundle = closed(
     explain: oneOf('full', 'code'),
     maxAge: duration,
   },
+);
+
+const budget: Check = (value, at, problems) => {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return;
+  text(DECIMAL, 'a whole number, or an exact decimal as text')(value, at, problems);
+};
+
+const mandateBody = closed(
+  {
+    v: oneOf(1),
+    id: text(ID, 'an id'),
+    policies: list(closed({ name: text(ID, 'a file name'), text: anyText })),
+  },
+  { depth: whole(0), limits: dictionary(NAME, closed({ max: budget })) },
 );

@@ -57,6 +57,15 @@ export {
   type Resource,
 } from './input.ts';
 export { loadBundle, loadMandate, type LoadedBundle, type LoadedMandate } from './load.ts';
+export {
+  evaluateUnder,
+  loadMandates,
+  mandatePolicy,
+  parseMandateBody,
+  type MandateAt,
+  type MandateBody,
+  type MandateClause,
+} from './mandate.ts';
 export { meterCosts, type MeterCost } from './meters.ts';
 export {
   asTest,

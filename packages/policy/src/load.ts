@@ -134,9 +134,17 @@ export function loadMandate(
   body: {
     readonly id: string;
     readonly policies: readonly { readonly name: string; readonly text: string }[];
+    readonly limits?: { readonly [limit: string]: { readonly max: number | string } };
   },
 ): LoadedMandate {
   const problems: Problem[] = [];
+  for (const [name, { max }] of Object.entries(body.limits ?? {})) {
+    const limit = loaded.limits[name];
+    const counts = limit !== undefined && limit.kind !== 'depth';
+    // An amount is a decimal in text, a count a whole number; a budget of another kind would never be compared right.
+    if (!counts || (limit.kind === 'amount') !== (typeof max === 'string'))
+      problems.push(problem('format', `mandate.limits.${name}: expected a limit of the bundle, in its kind`));
+  }
   const mapped = new Set([...loaded.actions.values()].flatMap((plan) => Object.keys(plan.spec.resources)));
   const policies = readPolicies(
     engine.cedar,

@@ -15,6 +15,7 @@ import {
   type MandateOnChain,
 } from './decision-input.ts';
 import { DECIDABLE_CODES, type DenyCode } from './deny-codes.ts';
+import { loadMandates, parseMandateBody, type MandateAt } from './mandate.ts';
 import type { Engine } from './engine.ts';
 import { evaluateExact, type Evaluation } from './evaluate.ts';
 import { buildInput, resourceEntities, resourceRefs } from './input.ts';
@@ -99,10 +100,7 @@ export function redecide(
  * Returns a hook for `verifyBundle` in `@licet/evidence`. Never throws: what cannot be read fails, what is
  * withheld or of another engine is `not checked`.
  */
-export function createRedecide(
-  engine: Engine,
-  mandatesOf?: (inputs: ExactInputs, loaded: LoadedBundle) => readonly MandateOnChain[] | undefined,
-): (decision: {
+export function createRedecide(engine: Engine): (decision: {
   readonly entry: DecidedEntry;
   readonly execution: {
     readonly arguments: DisclosedPart;
@@ -110,8 +108,10 @@ export function createRedecide(
     readonly inputs: DisclosedPart;
   };
   readonly bundles: readonly Json[];
+  /** Opened bodies of mandates, their commitments proven. */
+  readonly mandates?: readonly Json[];
 }) => Promise<Redecision> {
-  return async ({ entry, execution, bundles }) => {
+  return async ({ entry, execution, bundles, mandates: opened = [] }) => {
     try {
       if (entry.type === 'refusal' && !decidable(entry.code))
         return notChecked(`the code ${entry.code ?? ''} is not a verdict of the policy`);
@@ -128,7 +128,7 @@ export function createRedecide(
       if (found === undefined) return notChecked('a policy bundle that decided is not in the file');
       const loaded = loadBundle(engine, found);
       const inputs = recorded as unknown as ExactInputs;
-      const mandates = inputs.mandates.length === 0 ? [] : mandatesOf?.(inputs, loaded);
+      const mandates = mandatesOf(engine, loaded, inputs, opened);
       if (mandates === undefined) return notChecked('withheld: mandates');
       const answer = redecide(engine, loaded, {
         entry,
@@ -152,6 +152,21 @@ export function createRedecide(
       };
     }
   };
+}
+
+/** The mandates that took part, from their opened bodies; undefined when one is withheld. */
+function mandatesOf(
+  engine: Engine,
+  loaded: LoadedBundle,
+  inputs: ExactInputs,
+  opened: readonly Json[],
+): readonly MandateOnChain[] | undefined {
+  const bodies = opened.map(parseMandateBody);
+  const found = inputs.mandates.map(({ id, from }) => {
+    const body = bodies.find((one) => one.id === id);
+    return body === undefined ? undefined : { body, from };
+  });
+  return found.includes(undefined) ? undefined : loadMandates(engine, loaded, found as readonly MandateAt[]);
 }
 
 function decidable(code: string | undefined): boolean {

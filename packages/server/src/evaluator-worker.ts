@@ -3,11 +3,13 @@ import { parentPort } from 'node:worker_threads';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import {
   createEngine,
+  evaluateUnder,
   loadBundle,
   type Bundle,
   type DecisionInput,
   type Evaluation,
   type LoadedBundle,
+  type MandateAt,
 } from '@licet/policy';
 
 /** What the worker is told. `bundle` numbers are the caller's names for layers. */
@@ -18,7 +20,13 @@ export type WorkerTask =
       readonly bundle: number;
       readonly layers: { readonly org?: Bundle; readonly team: Bundle };
     }
-  | { readonly id: number; readonly kind: 'evaluate'; readonly bundle: number; readonly input: DecisionInput }
+  | {
+      readonly id: number;
+      readonly kind: 'evaluate';
+      readonly bundle: number;
+      readonly input: DecisionInput;
+      readonly mandates: readonly MandateAt[];
+    }
   | { readonly id: number; readonly kind: 'drop'; readonly bundle: number };
 /** What it answers. */
 export type WorkerAnswer =
@@ -40,7 +48,7 @@ function answer(task: WorkerTask): WorkerAnswer {
     case 'evaluate': {
       const loaded = bundles.get(task.bundle);
       if (loaded === undefined) return { id, ok: false, message: 'this worker has not loaded the bundle' };
-      return { id, ok: true, evaluation: engine.evaluate(loaded, task.input) };
+      return { id, ok: true, evaluation: evaluateUnder(engine, loaded, task.input, task.mandates) };
     }
     default:
       return task satisfies never;

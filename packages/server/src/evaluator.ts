@@ -7,12 +7,14 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ControlPlaneError, type Evaluator } from '@licet/control-plane';
 import {
+  evaluateUnder,
   loadBundle,
   type Bundle,
   type Engine,
   type Evaluation,
   type DecisionInput,
   type LoadedBundle,
+  type MandateAt,
 } from '@licet/policy';
 import type { WorkerAnswer, WorkerTask } from './evaluator-worker.ts';
 
@@ -112,8 +114,13 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
     return ready.toSorted((a, b) => a.waiting.size - b.waiting.size)[0];
   }
 
-  async function inWorker(lane: Lane, bundle: number, input: DecisionInput): Promise<Evaluation> {
-    const answer = await send(lane, { kind: 'evaluate', bundle, input });
+  async function inWorker(
+    lane: Lane,
+    bundle: number,
+    input: DecisionInput,
+    mandates: readonly MandateAt[],
+  ): Promise<Evaluation> {
+    const answer = await send(lane, { kind: 'evaluate', bundle, input, mandates });
     if (!answer.ok || answer.evaluation === undefined) {
       throw new ControlPlaneError('ERR_PLANE_BUNDLE', answer.ok ? 'no evaluation came back' : answer.message);
     }
@@ -143,7 +150,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
       }
       return loaded;
     },
-    async evaluate(loaded, input) {
+    async evaluate(loaded, input, mandates) {
       if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
       if (inFlight >= maxQueue)
         throw new ControlPlaneError('ERR_PLANE_OVERLOADED', `${inFlight} evaluations are waiting`);
@@ -156,7 +163,9 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
         if (bundle === undefined)
           throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
         const lane = inFlight === 1 ? undefined : readyLane(bundle);
-        return lane === undefined ? engine.evaluate(loaded, input) : await inWorker(lane, bundle, input);
+        return lane === undefined
+          ? evaluateUnder(engine, loaded, input, mandates)
+          : await inWorker(lane, bundle, input, mandates);
       } finally {
         inFlight -= 1;
       }

@@ -6,6 +6,7 @@ import {
   assembleBundle,
   createEngine,
   loadBundle,
+  mandatePolicy,
   starterPolicy,
   testFiles,
   testInput,
@@ -39,7 +40,10 @@ async function warmed(
   workers: number,
 ): Promise<void> {
   while (evaluator.ready < workers) {
-    await Promise.all([evaluator.evaluate(loaded, inputs[0]!), evaluator.evaluate(loaded, inputs[0]!)]);
+    await Promise.all([
+      evaluator.evaluate(loaded, inputs[0]!, []),
+      evaluator.evaluate(loaded, inputs[0]!, []),
+    ]);
     await new Promise((done) => setTimeout(done, 20));
   }
 }
@@ -50,11 +54,11 @@ test('one at a time or many at once, in this thread or in workers, the evaluatio
   expect(inputs.length).toBeGreaterThan(4);
   const expected = inputs.map((input) => engine.evaluate(reference, input));
   for (const [at, input] of inputs.entries())
-    expect(await evaluator.evaluate(loaded, input)).toEqual(expected[at]);
+    expect(await evaluator.evaluate(loaded, input, [])).toEqual(expected[at]);
   expect(evaluator.ready).toBe(0);
   await warmed(evaluator, loaded, 2);
   const many = await Promise.all(
-    Array.from({ length: 60 }, (_, at) => evaluator.evaluate(loaded, inputs[at % inputs.length]!)),
+    Array.from({ length: 60 }, (_, at) => evaluator.evaluate(loaded, inputs[at % inputs.length]!, [])),
   );
   for (const [at, evaluation] of many.entries()) expect(evaluation).toEqual(expected[at % inputs.length]);
   expect(evaluator.inFlight).toBe(0);
@@ -64,12 +68,12 @@ test('a full queue is overloaded, and empties again', async () => {
   const evaluator = anEvaluator({ workers: 1, maxQueue: 4 });
   const loaded = await evaluator.load({ team });
   const results = await Promise.allSettled(
-    Array.from({ length: 10 }, () => evaluator.evaluate(loaded, inputs[0]!)),
+    Array.from({ length: 10 }, () => evaluator.evaluate(loaded, inputs[0]!, [])),
   );
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
   for (const result of results.slice(4))
     expect(result).toMatchObject({ reason: { code: 'ERR_PLANE_OVERLOADED' } });
-  expect((await evaluator.evaluate(loaded, inputs[0]!)).verdict).toBe('allow');
+  expect((await evaluator.evaluate(loaded, inputs[0]!, [])).verdict).toBe('allow');
 });
 
 test('a bundle that was not loaded here, and a closed evaluator, decide nothing', async () => {
@@ -77,19 +81,19 @@ test('a bundle that was not loaded here, and a closed evaluator, decide nothing'
   const loaded = await evaluator.load({ team });
   await warmed(evaluator, loaded, 1);
   const [, strange] = await Promise.allSettled([
-    evaluator.evaluate(loaded, inputs[0]!),
-    evaluator.evaluate(reference, inputs[0]!),
+    evaluator.evaluate(loaded, inputs[0]!, []),
+    evaluator.evaluate(reference, inputs[0]!, []),
   ]);
   expect(strange).toMatchObject({ status: 'rejected', reason: { code: 'ERR_PLANE_BUNDLE' } });
   const underWay = Promise.allSettled(
-    Array.from({ length: 8 }, () => evaluator.evaluate(loaded, inputs[0]!)),
+    Array.from({ length: 8 }, () => evaluator.evaluate(loaded, inputs[0]!, [])),
   );
   await evaluator.close();
   for (const result of (await underWay).slice(1)) {
     if (result.status === 'fulfilled') expect(result.value.verdict).toBe('allow');
     else expect(result.reason).toBeInstanceOf(Error);
   }
-  await expect(evaluator.evaluate(loaded, inputs[0]!)).rejects.toMatchObject({
+  await expect(evaluator.evaluate(loaded, inputs[0]!, [])).rejects.toMatchObject({
     code: 'ERR_PLANE_OVERLOADED',
   });
 });
@@ -101,7 +105,32 @@ test('bundles may change under load: each request is decided by the one it was p
   await warmed(evaluator, lenient, 2);
   const denied = inputs.find((input) => engine.evaluate(reference, input).verdict === 'deny')!;
   const answers = await Promise.all(
-    Array.from({ length: 40 }, (_, at) => evaluator.evaluate(at % 2 === 0 ? strict : lenient, denied)),
+    Array.from({ length: 40 }, (_, at) => evaluator.evaluate(at % 2 === 0 ? strict : lenient, denied, [])),
   );
   for (const [at, { verdict }] of answers.entries()) expect(verdict).toBe(at % 2 === 0 ? 'deny' : 'allow');
+});
+
+test('rule 17: a mandate binds in a worker as it does in this thread, and one that does not fit allows nothing', async () => {
+  const evaluator = anEvaluator({ workers: 2 });
+  const loaded = await evaluator.load({ team });
+  await warmed(evaluator, loaded, 2);
+  const allowed = inputs.find((input) => engine.evaluate(reference, input).verdict === 'allow')!;
+  const under = (action: string) => [
+    {
+      body: { v: 1 as const, id: action, policies: [{ name: 'm', text: mandatePolicy([{ action }]) }] },
+      from: 0,
+    },
+  ];
+  const asked = (action: string) =>
+    Promise.all(Array.from({ length: 12 }, () => evaluator.evaluate(loaded, allowed, under(action))));
+  for (const [action, word] of [
+    ['files', 'allow'],
+    ['shell', 'deny:mandate'],
+    ['no/such', 'deny:mandate'],
+  ] as const)
+    for (const { verdict, code } of [
+      ...(await asked(action)),
+      await evaluator.evaluate(loaded, allowed, under(action)),
+    ])
+      expect(code === undefined ? verdict : `${verdict}:${code}`, action).toBe(word);
 });

@@ -12,6 +12,7 @@ import type {
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
+import type { OpenedMandate } from './rows.ts';
 
 /** An authenticated caller: the identity and the key that proved itself. */
 export interface Caller {
@@ -189,6 +190,25 @@ export interface ApproveCommand {
   readonly assertion?: string;
 }
 
+/** Grants a mandate that its giver signed, or ends one (RULE 17). */
+export interface MandateEffect {
+  readonly op: 'mandate';
+  readonly change: 'grant' | 'revoke';
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly parent?: string;
+  /** Commitment to its body. */
+  readonly body: string;
+  readonly nbfMs: number;
+  readonly expMs: number;
+  readonly sig: string;
+  /** Of a grant: what opens the body, and the key that signed. Kept beside the log. */
+  readonly opened?: OpenedMandate & { readonly jkt: string };
+  /** Why it cannot be granted, as Prepare found it. */
+  readonly fault?: 'mandate_signature' | 'mandate_body' | 'mandate_policy';
+}
+
 /** What an operator action does once it is permitted (RULE 34). */
 export type Effect =
   | { readonly op: 'contain'; readonly scope: { readonly kind: ScopeKind; readonly id: string } }
@@ -225,6 +245,7 @@ export type Effect =
       /** Why it cannot be stated, as Prepare found it. */
       readonly fault?: 'undeclared_fact' | 'fact_type';
     }
+  | MandateEffect
   | {
       readonly op: 'resolve';
       readonly exec: string;

@@ -1,8 +1,16 @@
 // Operate: what people do to the plane is a governed, logged execution like every other, decided by a built-in policy
 // that no bundle can change (RULE 34). What needs two people is held until a second one approves.
-import { base64url, canonicalBytes, jwkThumbprint, sha256, utf8, type Json } from '@licet/evidence';
+import {
+  base64url,
+  canonicalBytes,
+  jwkThumbprint,
+  sha256,
+  utf8,
+  type ChainLink,
+  type Json,
+} from '@licet/evidence';
 import { approvedGroups, isOfOldSegment, SECOND_PERSON, standing } from './approvals.ts';
-import type { Effect, OperateCommand } from './commands.ts';
+import type { Effect, MandateEffect, OperateCommand } from './commands.ts';
 import { contain, lift } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import type { Draft } from './draft.ts';
@@ -22,6 +30,8 @@ export const OPERATOR_POLICY = {
   resolve: { role: 'operator', people: 1 },
   clock: { role: 'operator', people: 2 },
   notice: { role: 'operator', people: 1 },
+  // The giver itself may as well: a mandate only narrows.
+  mandate: { role: 'operator', people: 1 },
 } as const satisfies Record<
   Effect['op'],
   { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
@@ -44,7 +54,7 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
   const rule = OPERATOR_POLICY[effect.op];
-  if (actor === undefined || actor.revoked || !actor.roles.includes(rule.role)) {
+  if (actor === undefined || actor.revoked || !mayOperate(actor, effect, rule.role)) {
     return refuse(draft, command, actor, 'role');
   }
   const problem = impossible(draft, effect);
@@ -61,6 +71,10 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   }
   return carryOut(draft, command, actor, before);
 }
+
+/** RULE 34: by role; a mandate is also its giver's to grant and to end. */
+const mayOperate = (actor: IdentityRow, effect: Effect, role: string): boolean =>
+  actor.roles.includes(role) || (effect.op === 'mandate' && effect.from === actor.subject);
 
 function carryOut(
   draft: Draft,
@@ -170,6 +184,27 @@ function perform(
       const { name, value, expMs } = effect;
       return { leaf: draft.append('fact', { name, value, source: 'operator', exp: expMs, by: by[0]! }).leaf };
     }
+    case 'mandate': {
+      const { change, id, from, to, parent, body, nbfMs, expMs, sig, opened } = effect;
+      return {
+        leaf: draft.append(
+          'mandate',
+          {
+            op: change,
+            id,
+            from,
+            to,
+            ...(parent === undefined ? {} : { parent }),
+            body,
+            nbf: nbfMs,
+            exp: expMs,
+            sig,
+            by: by[0]!,
+          },
+          opened === undefined ? {} : { detail: { mandate: opened } },
+        ).leaf,
+      };
+    }
     case 'resolve': {
       const row = draft.get('execution', effect.exec)!;
       return {
@@ -260,12 +295,27 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
       return draft.context.nowMs < draft.nowMs ? undefined : 'clock_is_right';
     case 'fact':
       return effect.fault;
+    case 'mandate':
+      return impossibleMandate(draft, effect);
     case 'contain':
     case 'notice':
       return undefined;
     default:
       return effect satisfies never;
   }
+}
+
+function impossibleMandate(draft: Draft, effect: MandateEffect): string | undefined {
+  const before = draft.get('mandate', effect.id);
+  if (effect.change === 'revoke')
+    return before === undefined || before.revoked ? 'unknown_mandate' : undefined;
+  // A grant counts once: after it was revoked, the same signed words are a replay.
+  if (before !== undefined) return 'mandate_known';
+  const [from, to] = [draft.get('identity', effect.from), draft.get('identity', effect.to)];
+  if (from === undefined || from.revoked || to === undefined || to.revoked) return 'unknown_identity';
+  if (to.kind !== 'agent' || from.subject === to.subject) return 'mandate_receiver';
+  if (effect.expMs <= draft.nowMs || effect.expMs <= effect.nbfMs) return 'mandate_expired';
+  return effect.fault;
 }
 
 function heldBefore(draft: Draft, command: OperateCommand): ExecutionRow | undefined {
@@ -322,9 +372,7 @@ function refuse(
       idem: command.idem,
       verdict: 'deny',
       code,
-      ...(actor === undefined
-        ? {}
-        : { chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }] }),
+      ...(actor === undefined ? {} : { chain: [linkOf(actor)] }),
     },
     { detail: { request: command.request } },
   );
@@ -338,6 +386,12 @@ function refuse(
   });
 }
 
+const linkOf = (actor: IdentityRow): ChainLink => ({
+  kind: actor.kind === 'agent' ? 'agent' : 'user',
+  id: actor.subject,
+  identity: actor.leaf,
+});
+
 /** The plane is both door and target of its own operations. */
 const door = (draft: Draft) => ({
   grade: 'verified' as const,
@@ -349,7 +403,7 @@ function subject(draft: Draft, command: OperateCommand, actor: IdentityRow, exec
   return {
     exec,
     run: exec,
-    chain: [{ kind: 'user' as const, id: actor.subject, identity: actor.leaf }],
+    chain: [linkOf(actor)],
     action: `licet/${command.effect.op}`,
     resource: command.commitments.resource,
     aud: 'licet',

@@ -1,7 +1,8 @@
 // Projection of what the plane says of itself and of its people: genesis, boot, containment, policy, identity.
 import { jwkThumbprint, type EntryOf } from '@licet/evidence';
 import { containmentOf } from './containment.ts';
-import type { IdentityRow, RowReader } from './rows.ts';
+import { pairOf } from './mandates.ts';
+import type { IdentityRow, MandateRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
 
@@ -105,4 +106,40 @@ export function identity(
     put('identity', entry.subject, row),
     ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
   ];
+}
+
+/** A mandate, by its id and, when it is the newest one, by who gave it to whom. */
+export function mandate(
+  rows: RowReader,
+  entry: EntryOf<'mandate'>,
+  leaf: string,
+  index: number,
+  detail?: EntryDetail,
+): readonly Put[] {
+  const { id, from, to, parent } = entry;
+  const pair = pairOf(from, to);
+  if (entry.op === 'revoke') {
+    const before = rows.get('mandate', id);
+    if (before === undefined) return [];
+    const ended = { ...before, revoked: true };
+    return [
+      put('mandate', id, ended),
+      ...(rows.get('mandate', pair)?.id === id ? [put('mandate', pair, ended)] : []),
+    ];
+  }
+  const row: MandateRow = {
+    id,
+    from,
+    to,
+    leaf,
+    index,
+    nbfMs: entry.nbf,
+    expMs: entry.exp,
+    ...(parent === undefined ? {} : { parent }),
+    revoked: false,
+    ...(detail?.mandate === undefined
+      ? {}
+      : { jkt: detail.mandate.jkt, opened: { key: detail.mandate.key, body: detail.mandate.body } }),
+  };
+  return [put('mandate', id, row), put('mandate', pair, row)];
 }

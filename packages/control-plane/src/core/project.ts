@@ -2,7 +2,7 @@
 // the whole log again: so the tables are projections by construction, not by discipline (DESIGN §9).
 import { parseNote, parseRenewal, type Entry } from '@licet/evidence';
 import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './project-execution.ts';
-import { boot, containment, genesis, identity, policy } from './project-plane.ts';
+import { boot, containment, genesis, identity, mandate, policy } from './project-plane.ts';
 import type { RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
@@ -74,9 +74,10 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       return [
         put('fact', entry.name, { name: entry.name, value: entry.value, expMs: entry.exp, leaf, index }),
       ];
+    case 'mandate':
+      return mandate(rows, entry, leaf, index, detail);
     case 'clock':
     case 'key':
-    case 'mandate':
     case 'attestation':
     case 'observation':
     case 'successor':

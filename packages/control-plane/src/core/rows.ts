@@ -13,6 +13,7 @@ import type {
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
+import type { MandateBody } from '@licet/policy';
 
 /** The plane itself: what genesis and boot said. */
 export interface PlaneRow {
@@ -214,6 +215,30 @@ export interface FactRow {
   readonly index: number;
 }
 
+/** A mandate as it was granted last. It is found by its id, and by who gave it to whom. */
+export interface MandateRow {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly leaf: string;
+  readonly index: number;
+  readonly nbfMs: number;
+  readonly expMs: number;
+  /** Leaf of the giver's own mandate, under which this was handed down. */
+  readonly parent?: string;
+  readonly revoked: boolean;
+  /** Thumbprint of the key that signed it. Absent, as after an erasure: it allows nothing. */
+  readonly jkt?: string;
+  /** What opens its body. */
+  readonly opened?: OpenedMandate;
+}
+
+/** The body of a mandate with the key of its commitment, 32 bytes in base64url. */
+export interface OpenedMandate {
+  readonly key: string;
+  readonly body: MandateBody;
+}
+
 export interface IdemRow {
   readonly exec: string;
   readonly leaf: string;
@@ -234,6 +259,7 @@ export interface RowValues {
   readonly meter: MeterRow;
   readonly roots: RootsRow;
   readonly fact: FactRow;
+  readonly mandate: MandateRow;
   readonly idem: IdemRow;
   /** recognition → execution. */
   readonly hold: { readonly exec: string };

@@ -1,8 +1,9 @@
 // Standing: whether those on a chain may still act, now. Asked when deciding, redeeming and renewing alike, under the
-// same fence (RULE 4): identity, containment, parent, root grant.
+// same fence (RULE 4): identity, mandate, containment, parent, root grant.
 import type { ChainLink } from '@licet/evidence';
 import type { Caller } from './commands.ts';
 import { barred, covering, MAX_DEPTH, subjectOf } from './containment.ts';
+import { bindings } from './mandates.ts';
 import type { ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 
@@ -35,6 +36,7 @@ export function objection(
 ): Objection | undefined {
   return (
     identities(rows, claim) ??
+    mandates(rows, claim, nowMs) ??
     (covering(rows, subjectOf(tenant, claim)) === undefined ? undefined : { code: 'contained' }) ??
     parentage(rows, claim, nowMs)
   );
@@ -52,6 +54,20 @@ function identities(rows: RowReader, { chain, caller }: Claim): Objection | unde
   // The key that speaks must belong to the acting identity today, not only when it opened its session.
   if (row === undefined || row.revoked || caller.subject !== actor.id) return { code: 'unidentified' };
   if (!row.jkts.includes(caller.jkt)) return { code: 'key_retired', failedLink: chain.length - 1 };
+  return undefined;
+}
+
+/** RULE 17: what binds the chain now is what the chain says binds it, and is in force. */
+function mandates(rows: RowReader, { chain }: Claim, nowMs: number): Objection | undefined {
+  const bound = bindings(
+    rows,
+    chain.map(({ id }) => id),
+    nowMs,
+  );
+  for (const [failedLink, link] of chain.entries()) {
+    const binding = bound[failedLink];
+    if (binding === 'broken' || binding?.leaf !== link.mandate) return { code: 'mandate', failedLink };
+  }
   return undefined;
 }
 

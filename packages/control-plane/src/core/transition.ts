@@ -1,7 +1,7 @@
 // A transition: what Apply makes of one command. The store writes all of it in one transaction, or none (DESIGN §3).
 import type { Entry } from '@licet/evidence';
 import type { Reply } from './commands.ts';
-import type { RowKind, RowValues } from './rows.ts';
+import type { OpenedMandate, RowKind, RowValues } from './rows.ts';
 
 /** One entry to append: its canonical bytes and leaf hash, made once (DESIGN §11). */
 export interface NewEntry {
@@ -20,6 +20,7 @@ export interface EntryDetail {
   readonly signed?: unknown;
   readonly depth?: number;
   readonly counter?: number;
+  readonly mandate?: OpenedMandate & { readonly jkt: string };
 }
 
 export interface Put<K extends RowKind = RowKind> {

@@ -73,6 +73,8 @@ export type Redecide = (decision: {
   readonly execution: ExecutionRecord;
   /** The policy bundles of the file, each with its signatures. */
   readonly bundles: readonly Json[];
+  /** The bodies of the mandates on its chain that the file opens. */
+  readonly mandates: readonly Json[];
 }) => Promise<{ readonly status: 'pass' | 'fail' | 'not checked'; readonly why?: string }>;
 
 /** An entry of the file, hashed; `entry` is absent when its text is not one. */

@@ -23,6 +23,7 @@ import {
   type Placed,
   type RungItem,
 } from './case.ts';
+import { openedMandates } from './principals.ts';
 
 type Decision = Placed<'permit'> | Placed<'refusal'>;
 
@@ -91,6 +92,7 @@ async function redecideOne(c: Case, index: number, entry: PermitEntry | RefusalE
       entry,
       execution: recordOfDecision(c, entry)!,
       bundles: c.file.bundles as unknown as readonly Json[],
+      mandates: openedMandates(c, entry.chain ?? []),
     });
     // Closed: an engine that answers anything else has not agreed.
     const status = result.status === 'pass' || result.status === 'not checked' ? result.status : 'fail';

@@ -161,11 +161,32 @@ async function checkMandate(
   const keys = byLeaf(c, giver.identity, 'identity')?.entry.keys ?? [];
   for (const key of keys) {
     if (key.kty !== 'OKP' || signature === undefined) continue;
-    if (await c.crypto.verifyEd25519(unbase64url(key.x), mandateSigningBytes(entry), signature))
-      return { status: 'pass', what: name };
+    if (await c.crypto.verifyEd25519(unbase64url(key.x), mandateSigningBytes(entry), signature)) {
+      const opened = openedMandate(c, leaf);
+      return opened === 'other'
+        ? { status: 'fail', what: `${name}: the body in this file is not the one that was signed` }
+        : { status: 'pass', what: name };
+    }
   }
   return { status: 'fail', what: `${name}: not signed by ${entry.from}` };
 }
+
+/** The body of a mandate, once its commitment is proven; `other` when the file shows another one. */
+function openedMandate(c: Case, leaf: string): Json | 'other' | undefined {
+  const part = c.file.mandates?.find((one) => one.leaf === leaf)?.body;
+  const entry = byLeaf(c, leaf, 'mandate')?.entry;
+  if (part === undefined || entry === undefined) return undefined;
+  const fields = attempt(() => verifyCommitment('mandate', entry.body, part.disclosed, part.withheld));
+  if (fields === undefined) return 'other';
+  return fields['body'];
+}
+
+/** The bodies of the mandates on a chain that this file opens, for the policy engine. */
+export const openedMandates = (c: Case, chain: readonly ChainLink[]): readonly Json[] =>
+  chain.flatMap(({ mandate }) => {
+    const body = mandate === undefined ? undefined : openedMandate(c, mandate);
+    return body === undefined || body === 'other' ? [] : [body];
+  });
 
 function holdsKey(c: Case, entry: PermitEntry, acting: ChainLink): boolean {
   const keys = byLeaf(c, acting.identity, 'identity')?.entry.keys ?? [];
