@@ -186,6 +186,22 @@ export const FactsAnswer = open({
   items: list(open({ name: text, value: FactValue, exp: Whole, leaf: text, index: Whole })),
   declared: list(open({ name: text, type: text, values: Type.Optional(list(text)) })),
 });
+export const MandatesAnswer = open({
+  items: list(
+    open({
+      id: text,
+      from: text,
+      to: text,
+      leaf: text,
+      index: Whole,
+      nbf: Whole,
+      exp: Whole,
+      parent: Type.Optional(text),
+      revoked: Type.Boolean(),
+      body: Type.Optional(AnyJson),
+    }),
+  ),
+});
 export const BundlesAnswer = open({
   items: list(open({ layer: Layer, digest: text, version: Whole, active: Type.Boolean(), signed: AnyJson })),
 });

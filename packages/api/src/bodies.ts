@@ -110,6 +110,20 @@ export const FactBody = closed({
   ]),
   forMs: Type.Integer({ minimum: 1, maximum: 365 * 86_400_000 }),
 });
+export const GrantBody = closed({
+  id: Id,
+  from: Id,
+  to: Id,
+  /** Leaf of the giver's own mandate. */
+  parent: Type.Optional(Digest),
+  body: AnyJson,
+  /** Key of the body's commitment, 32 bytes. */
+  key: Digest,
+  nbf: Whole,
+  exp: Whole,
+  /** The giver's Ed25519 signature. */
+  sig: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }),
+});
 export const NoticeBody = closed({
   kind: Code,
   digest: Digest,

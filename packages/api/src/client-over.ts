@@ -4,7 +4,7 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { base64url, type Json } from '@licet/evidence';
-import type { FeedEvent, HealthReport, PlaneClient, RunExecutions } from './client.ts';
+import type { FeedEvent, HealthReport, MandateView, PlaneClient, RunExecutions } from './client.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
 
@@ -103,6 +103,9 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
       call(CHANGES[change], { ...id(subject), body: withoutSubject(body) }),
     setFact: (body) => call('setFact', { body }),
     facts: () => call('facts', {}),
+    grantMandate: (mandate) => call('grantMandate', { body: { ...mandate } }),
+    mandates: async () => (await call('mandates', {})).items as readonly MandateView[],
+    revokeMandate: (mandate) => call('revokeMandate', { ...id(mandate), body: {} }),
     bundles: async () => (await call('bundles', {})).items,
     publish: (signed) => call('publish', { body: { signed } }),
     checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),

@@ -1,5 +1,6 @@
 // `PlaneClient`: the one interface to a plane, with three implementations that keep the same promises: HTTP, unix
 // socket and in process (DESIGN §10). Everything here is JSON-shaped; entries travel as their canonical text.
+import type { SignedMandate } from './mandate.ts';
 import type {
   ProofRef,
   Assurance,
@@ -228,6 +229,23 @@ export interface FeedEvent {
   readonly index: number;
   readonly leaf: string;
   readonly entry: Entry;
+}
+
+/** A mandate as the plane shows it. Times in milliseconds since the Unix epoch. */
+export interface MandateView {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  /** Its entry. */
+  readonly leaf: string;
+  readonly index: number;
+  readonly nbf: number;
+  readonly exp: number;
+  /** Leaf of the giver's own mandate, under which this was handed down. */
+  readonly parent?: string;
+  readonly revoked: boolean;
+  /** What it allows; absent when it was erased. */
+  readonly body?: Json;
 }
 
 /** Operators' facts: those in force, each with its entry, and those that can be stated. */
@@ -476,6 +494,11 @@ export interface PlaneClient {
     readonly forMs: number;
   }): Promise<OperatorAnswer>;
   facts(): Promise<FactsView>;
+  /** Grants a mandate; see {@link signMandate}. Its giver or an operator may. */
+  grantMandate(mandate: SignedMandate): Promise<OperatorAnswer>;
+  mandates(): Promise<readonly MandateView[]>;
+  /** Ends a mandate and everything below it. Its giver or an operator may. */
+  revokeMandate(id: string): Promise<OperatorAnswer>;
   bundles(): Promise<
     readonly {
       readonly layer: 'org' | 'team';

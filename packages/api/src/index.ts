@@ -36,4 +36,5 @@ export {
   type Transcript,
 } from './session.ts';
 export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
+export { signMandate, type MandateTerms, type SignedMandate } from './mandate.ts';
 export { newPrivateJwk, tokenKey } from './token.ts';

@@ -13,6 +13,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFacts } from './commands/facts.ts';
 import { addInit } from './commands/init.ts';
 import { addLog } from './commands/log.ts';
+import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRuns } from './commands/runs.ts';
@@ -43,6 +44,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addApprovals,
   addContainment,
   addAgents,
+  addMandates,
   addFacts,
   addRuns,
   addDrill,

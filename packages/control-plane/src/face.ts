@@ -1,5 +1,5 @@
 // The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
-import type { Confine, Grade, Json, ScopeKind } from '@licet/evidence';
+import type { Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
 import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow, MandateRow } from './core/rows.ts';
@@ -144,6 +144,8 @@ export interface Plane {
   lineage(run: string): Promise<Json | undefined>;
   /** Mandates that were granted, newest first: each once, with whether it was revoked. */
   mandates(): Promise<readonly MandateRow[]>;
+  /** The entry at this index, when it is one that grants a mandate. */
+  mandateEntry(index: number): Promise<EntryOf<'mandate'> | undefined>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
   /** Problems of a bundle, without publishing it. */

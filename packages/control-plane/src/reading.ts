@@ -3,6 +3,7 @@ import {
   foldLineage,
   parseEntry,
   permitId,
+  type EntryOf,
   type Json,
   type LineageDisclosures,
   type LineageEntry,
@@ -62,6 +63,16 @@ export async function mandates({ store }: PlaneContext): Promise<readonly Mandat
     const row = value as MandateRow;
     return id === row.id ? [row] : [];
   });
+}
+
+/** The entry at this index, when it is one that grants a mandate. */
+export async function mandateEntry(
+  { store }: PlaneContext,
+  index: number,
+): Promise<EntryOf<'mandate'> | undefined> {
+  const [bytes] = await store.log.entries(index, index + 1);
+  const entry = bytes === undefined ? undefined : parseEntry(bytes);
+  return entry?.type === 'mandate' && entry.op === 'grant' ? entry : undefined;
 }
 
 /** Open executions that a containment of this scope would cover. */

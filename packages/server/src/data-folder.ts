@@ -139,7 +139,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
 
   const operatorToken = base64url(randomBytes(32));
   const operatorKey = publicHalf(await tokenKey(operatorToken));
-  const [agentKey, doorKey] = [await newPrivateJwk(), await newPrivateJwk()];
+  const [ownerKey, agentKey, doorKey] = [await newPrivateJwk(), await newPrivateJwk(), await newPrivateJwk()];
   const identities: readonly GenesisIdentity[] = [
     {
       subject: OPERATOR,
@@ -149,7 +149,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
       groups: ['operators'],
       keys: [operatorKey],
     },
-    { subject: OWNER, kind: 'user', name: 'Owner', roles: [], groups: [], keys: [] },
+    { subject: OWNER, kind: 'user', name: 'Owner', roles: [], groups: [], keys: [publicHalf(ownerKey)] },
     {
       subject: DEFAULT_AGENT,
       kind: 'agent',
@@ -180,6 +180,8 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
     vkeys,
     identities,
   };
+  // The person whom agents act for signs mandates with it.
+  await writeAgentKey(paths.agentKey(OWNER), ownerKey);
   await writeAgentKey(paths.agentKey(DEFAULT_AGENT), agentKey);
   await writeAgentKey(paths.agentKey(DEFAULT_DOOR), doorKey);
   await writePrivate(paths.operatorToken, `${operatorToken}\n`);

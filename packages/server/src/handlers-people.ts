@@ -1,5 +1,12 @@
 /** Handlers of what people do: approve, contain, publish, name identities, state facts (DESIGN §10; RULE 34). */
-import { hex, jwkThumbprint, type Json, type ScopeKind } from '@licet/evidence';
+import {
+  commitMandateBody,
+  hex,
+  jwkThumbprint,
+  unbase64url,
+  type Json,
+  type ScopeKind,
+} from '@licet/evidence';
 import { bundleDigest, parseBundle, type SignedBundle } from '@licet/policy';
 import type {
   Answered,
@@ -7,11 +14,21 @@ import type {
   ExecutionRow,
   FactRow,
   IdentityRow,
+  MandateEffect,
+  OpenedMandate,
   PolicyRow,
   RowValues,
 } from '@licet/control-plane';
-import { PlaneError, type NewIdentity, type OperatorAnswer } from '@licet/api';
-import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
+import { PlaneError, type NewIdentity, type OperatorAnswer, type SignedMandate } from '@licet/api';
+import {
+  isPerson,
+  known,
+  notFound,
+  readsArguments,
+  type Context,
+  type Handlers,
+  type Parts,
+} from './handlers.ts';
 import { noticesOf } from './notices.ts';
 import { shadowFindingsOf } from './shadow-findings.ts';
 import { presentOperated, proven, unexpected } from './present.ts';
@@ -192,6 +209,60 @@ export function peopleHandlers(parts: Parts): Handlers {
           typeof type === 'string' ? { name, type } : { name, type: 'enum', values: type.enum },
         ),
       };
+    },
+    async grantMandate(context) {
+      const { key, body, nbf, exp, ...said } = context.body as SignedMandate;
+      let commitment: string;
+      try {
+        commitment = commitMandateBody(unbase64url(key), body).commitment;
+      } catch {
+        throw new PlaneError('schema', 'schema: the body of the mandate cannot be committed to');
+      }
+      const effect: MandateEffect = {
+        op: 'mandate',
+        change: 'grant',
+        ...said,
+        body: commitment,
+        nbfMs: nbf,
+        expMs: exp,
+        opened: { key, body: body as unknown as OpenedMandate['body'], jkt: '' },
+      };
+      return presentOperated(await operate(context, effect));
+    },
+    async mandates(context) {
+      const principal = known(context);
+      const rows = (await plane.mandates()).filter(
+        ({ from, to }) => isPerson(principal) || from === principal.subject || to === principal.subject,
+      );
+      return {
+        items: rows.map(({ nbfMs, expMs, opened, jkt: _, ...row }) => ({
+          ...row,
+          nbf: nbfMs,
+          exp: expMs,
+          ...(opened === undefined ? {} : { body: opened.body as unknown as Json }),
+        })),
+      };
+    },
+    async revokeMandate(context) {
+      const principal = known(context);
+      const row = (await plane.mandates()).find(({ id }) => id === context.id);
+      if (row === undefined || !(isPerson(principal) || row.from === principal.subject)) throw notFound();
+      const granted = await plane.mandateEntry(row.index);
+      if (granted === undefined) throw notFound();
+      const { id, from, to, parent, body, nbf, exp, sig } = granted;
+      const effect: MandateEffect = {
+        op: 'mandate',
+        change: 'revoke',
+        id,
+        from,
+        to,
+        ...(parent === undefined ? {} : { parent }),
+        body,
+        nbfMs: nbf,
+        expMs: exp,
+        sig,
+      };
+      return presentOperated(await operate(context, effect));
     },
     async notice(context) {
       const { kind, digest, idempotencyKey } = context.body as {
