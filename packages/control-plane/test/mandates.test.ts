@@ -311,7 +311,8 @@ test('rule 17: in random delegation graphs nobody gets more than everyone above'
       const said = may(chain.slice(0, at + 1));
       const answer = await world.started(request, as(chain[at]!)).catch(() => undefined);
       expect(answer !== undefined, `graph ${graph}, link ${at} of ${chain.join(' → ')}`).toBe(said);
-      said ? (allowed += 1) : (denied += 1);
+      if (said) allowed += 1;
+      else denied += 1;
       if (answer === undefined) break;
       parent = answer;
     }

@@ -2,7 +2,7 @@
 // the trust file, its own key id, and the memory of the log (RULES 3, 5, 8).
 import { trustedLog, type Crypto, type Trust, type TrustedLog } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
-import type { Denial, PlaneClient } from '@licet/api';
+import { PlaneError, PROBLEMS, type Denial, type PlaneClient, type ProblemCode } from '@licet/api';
 import { systemClock, type DoorClock } from './clock.ts';
 import { Denied } from './denied.ts';
 import { SdkError } from './errors.ts';
@@ -154,7 +154,7 @@ export async function ask<T>(
     return await Promise.race([answer, deadline]);
   } catch (cause) {
     if (cause instanceof Denied) throw cause;
-    throw unreachable(action, cause);
+    throw notTaken(action, cause) ?? unreachable(action, cause);
   }
 }
 
@@ -166,6 +166,22 @@ export function unreachable(action: string, cause: unknown): Denied {
     reason: `The plane gave no answer (${why}), so nothing was permitted.`,
     next: 'Try again after a short wait; if it lasts, tell the operator.',
     retryAfterMs: 1_000,
+    cause,
+  });
+}
+
+/** Problems after which the same call may well be answered: the plane could not, rather than would not. */
+const PASSING: ReadonlySet<string> = new Set(['overloaded', 'unavailable', 'unknown_result', 'internal']);
+
+/** Returns the denial for a call that the plane would not take at all: an unknown key, a wrong shape. */
+function notTaken(action: string, cause: unknown): Denied | undefined {
+  if (!(cause instanceof PlaneError) || PASSING.has(cause.code)) return undefined;
+  const row = Object.hasOwn(PROBLEMS, cause.code) ? PROBLEMS[cause.code as ProblemCode] : undefined;
+  if (row === undefined) return undefined;
+  return new Denied(action, {
+    code: cause.code,
+    reason: `The plane did not take the call: ${row[1]} Nothing was permitted.`,
+    next: row[2],
     cause,
   });
 }

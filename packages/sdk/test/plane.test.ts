@@ -4,7 +4,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect } from '@licet/api';
+import { connect, newPrivateJwk } from '@licet/api';
 import { aPlane, anIdentity, type Fixture } from '../../server/test/fixture.ts';
 import { createDoor, Denied, fileMemory, guard, Halted, type Door, type DoorSettings } from '../src/index.ts';
 
@@ -175,6 +175,21 @@ describe('the guard with a real plane', () => {
       written: inside('http.txt'),
     });
     expect((await denial(writer(door)({ path: '/etc/x', content: 'x' }))).code).toBe('policy');
+    await client.close();
+  });
+
+  it('a key that nobody enrolled is told so, not that the plane is away', async () => {
+    const client = await connect({
+      url: fixture.url,
+      key: await newPrivateJwk(),
+      trust: fixture.plane.pinned.trust,
+      origin: fixture.plane.origin,
+    });
+    const refused = await denial(
+      writer(createDoor(client, client.pinned))({ path: inside('who.txt'), content: 'x' }),
+    );
+    expect([refused.code, refused.retryAfterMs]).toEqual(['unidentified', undefined]);
+    expect(existsSync(inside('who.txt'))).toBe(false);
     await client.close();
   });
 

@@ -235,8 +235,14 @@ export function peopleHandlers(parts: Parts): Handlers {
         ({ from, to }) => isPerson(principal) || from === principal.subject || to === principal.subject,
       );
       return {
-        items: rows.map(({ nbfMs, expMs, opened, jkt: _, ...row }) => ({
-          ...row,
+        items: rows.map(({ id, from, to, leaf, index, parent, revoked, nbfMs, expMs, opened }) => ({
+          id,
+          from,
+          to,
+          leaf,
+          index,
+          revoked,
+          ...(parent === undefined ? {} : { parent }),
           nbf: nbfMs,
           exp: expMs,
           ...(opened === undefined ? {} : { body: opened.body as unknown as Json }),

@@ -1,8 +1,9 @@
 // Claims about who may act and how far: an agent's own key, a budget, and an operator's word.
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createDoor, Denied, guard, Halted } from '@licet/sdk';
-import { connect, newPrivateJwk, type PrivateJwk } from '@licet/api';
+import { createDoor, Denied, guard, Halted, openExecution } from '@licet/sdk';
+import { connect, newPrivateJwk, publicHalf, type PrivateJwk } from '@licet/api';
+import { jwkThumbprint } from '@licet/evidence';
 import { see, until } from './claim.ts';
 import type { Scenario } from './scenario.ts';
 import { there, type Agent, type World } from './world.ts';
@@ -85,6 +86,69 @@ export const authority: Scenario = async ({ world, claim }) => {
     see(fourth.isError && !there(at('four')), `the fourth folder: ${fourth.text}`);
     see(fourth.text.includes('limit'), `refused for another reason: ${fourth.text}`);
     return `three folders a day were allowed and are there; the fourth is not: ${fourth.text.split('\n')[0]}`;
+  });
+
+  await claim('a sub-agent gets a mandate and is stopped exactly at its bound', async () => {
+    const planner = await world.agent('Lead');
+    const helper = await world.agent('Helper');
+    const out = at('out');
+    await mkdir(out, { recursive: true });
+    const given = await world.cli([
+      'mandates',
+      'grant',
+      '--data',
+      world.data,
+      '--from',
+      planner.subject,
+      '--to',
+      helper.subject,
+      '--may',
+      `files in ${out}`,
+      '--budget',
+      'new_folders=1',
+      '--depth',
+      '0',
+      '--for',
+      '1h',
+      '--yes',
+      '--json',
+    ]);
+    see(given.code === 0, `the mandate was not granted: ${given.stderr}${given.stdout}`);
+    const parent = await openExecution(createDoor(planner.plane, planner.plane.pinned), {
+      action: 'licet/session',
+      arguments: {},
+      child: { agent: helper.subject, jkt: jwkThumbprint(publicHalf(helper.key)) },
+      claim: { grade: 'in-process', confine: 'none', bound: ['input', 'resource'] },
+    });
+    const below = { parent: parent.executionId };
+    const write = writerOf(helper.plane);
+    const door = createDoor(helper.plane, helper.plane.pinned);
+    const make = guard(door, 'files/create_directory', (args: { path: string }) => mkdir(args.path));
+    const said = (run: Promise<unknown>): Promise<string> =>
+      run.then(
+        () => 'done',
+        (error: unknown) => (error instanceof Denied ? error.code : String(error)),
+      );
+    const steps = [
+      await said(write({ path: join(out, 'draft.txt'), content: 'x' }, below)),
+      await said(write({ path: at('beyond.txt'), content: 'x' }, below)),
+      await said(make({ path: join(out, 'first') }, below)),
+      await said(make({ path: join(out, 'second') }, below)),
+    ];
+    const done = [join(out, 'draft.txt'), at('beyond.txt'), join(out, 'first'), join(out, 'second')].map(
+      there,
+    );
+    see(
+      done.join() === 'true,false,true,false',
+      `on disk: ${done.join(', ')}; the plane said ${steps.join(', ')}`,
+    );
+    const { id } = JSON.parse(given.stdout) as { readonly id: string };
+    const ended = await world.cli(['mandates', 'revoke', id, '--data', world.data, '--yes', '--json']);
+    see(ended.code === 0, `the mandate was not revoked: ${ended.stderr}${ended.stdout}`);
+    const after = await said(write({ path: join(out, 'late.txt'), content: 'x' }, below));
+    see(!there(join(out, 'late.txt')), 'after its mandate was revoked the helper still wrote');
+    await parent.report({ status: 'completed' });
+    return `it wrote in ${out} and nowhere else (${steps[1]}), made one folder of one (${steps[3]}), and nothing after the mandate was revoked (${after})`;
   });
 };
 

@@ -3,7 +3,14 @@
  * immutable (evidence at a log size, a tile) never goes stale.
  */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import type { ExecutionView, FactsView, IdentityView, PlaneClient, PlaneStatus } from '@licet/api';
+import type {
+  ExecutionView,
+  FactsView,
+  IdentityView,
+  MandateView,
+  PlaneClient,
+  PlaneStatus,
+} from '@licet/api';
 import { get, getBytes } from './call.ts';
 import { isPublic } from './listener.ts';
 import { isQuiet } from './quiet.ts';
@@ -116,6 +123,11 @@ export const identitiesQuery = queryOptions({
   queryKey: ['identities'],
   queryFn: async ({ signal }) =>
     (await get<{ readonly items: readonly IdentityView[] }>('/v1/identities', signal)).items,
+});
+export const mandatesQuery = queryOptions({
+  queryKey: ['mandates'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly MandateView[] }>('/v1/mandates', signal)).items,
 });
 export const factsQuery = queryOptions({
   queryKey: ['facts'],

@@ -12,8 +12,10 @@ import {
   bundleDigest,
   createEngine,
   createRedecide,
+  evaluateUnder,
   loadBundle,
   parseBundle,
+  parseMandateBody,
   runPolicyTests,
   type Bundle,
   type DecidedEntry,
@@ -22,6 +24,7 @@ import {
   type Evaluation,
   type ExactInputs,
   type LoadedBundle,
+  type MandateAt,
 } from '@licet/policy';
 import type { Answer, Ask, DecisionAgain, PolicySource, WhatIf } from './decide.ts';
 
@@ -40,6 +43,8 @@ interface Case {
   readonly inputs: ExactInputs;
   readonly args: { readonly [name: string]: Json };
   readonly loaded: LoadedBundle;
+  /** What bound it besides the bundle. */
+  readonly under: readonly MandateAt[];
 }
 
 let engine: Engine | undefined;
@@ -106,9 +111,13 @@ function caseOf(using: Engine, decision: Decision): Case | undefined {
         if (bundleDigest(inner) === ref.digest) layers[ref.layer] = parseBundle(inner);
       }
     if (layers.team === undefined) return undefined;
+    const inputs = recorded as unknown as ExactInputs;
+    const under = underOf(inputs, decision.mandates);
+    if (under === undefined) return undefined;
     return {
       entry,
-      inputs: recorded as unknown as ExactInputs,
+      inputs,
+      under,
       args: Object.fromEntries(
         decision.execution.arguments.disclosed.map(([, name, value]) => [name, value]),
       ),
@@ -119,13 +128,24 @@ function caseOf(using: Engine, decision: Decision): Case | undefined {
   }
 }
 
+/** The mandates that took part, from what the file opens; undefined when one is withheld. */
+function underOf(inputs: ExactInputs, opened: readonly Json[]): readonly MandateAt[] | undefined {
+  const bodies = opened.map(parseMandateBody);
+  const found = inputs.mandates.flatMap(({ id, from }) => {
+    const body = bodies.find((one) => one.id === id);
+    return body === undefined ? [] : [{ body, from }];
+  });
+  return found.length === inputs.mandates.length ? found : undefined;
+}
+
 function decisionView(
   using: Engine,
   entry: DecidedEntry,
   known: Case | undefined,
   agreement: { readonly status: string; readonly why?: string },
 ): DecisionAgain {
-  const evaluation = known === undefined ? undefined : using.evaluate(known.loaded, inputOf(known, {}));
+  const evaluation =
+    known === undefined ? undefined : evaluateUnder(using, known.loaded, inputOf(known, {}), known.under);
   return {
     at: entry.at,
     type: entry.type,
@@ -141,19 +161,21 @@ function decisionView(
           resources: known.inputs.resources,
           mandates: known.inputs.mandates.length,
         }),
-    ...(evaluation === undefined || known === undefined ? {} : summaryOf(evaluation, known.loaded)),
+    ...(evaluation === undefined || known === undefined ? {} : summaryOf(evaluation, known)),
   };
 }
 
 /** The verdict under changed arguments, approvals, facts or labels; nothing is recorded. */
 function whatIf(using: Engine, at: number, change: WhatIf) {
   const known = caseAt(at);
-  return summaryOf(using.evaluate(known.loaded, inputOf(known, change)), known.loaded);
+  return summaryOf(evaluateUnder(using, known.loaded, inputOf(known, change), known.under), known);
 }
 
 /** The decision as a policy test, ready for `*.test.json`. */
 function pinned(at: number, name: string): string {
   const known = caseAt(at);
+  if (known.under.length > 0)
+    throw new Error('A mandate took part: a policy test knows none, and would expect something else.');
   const { entry } = known;
   const test = asTest({
     name,
@@ -170,7 +192,6 @@ function pinned(at: number, name: string): string {
 function caseAt(at: number): Case {
   const known = cases[at];
   if (known === undefined) throw new Error('The file does not show what this decision was made from.');
-  if (known.inputs.mandates.length > 0) throw new Error('A mandate took part, and its text is withheld.');
   return known;
 }
 
@@ -217,7 +238,7 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
 }
 
-function summaryOf(evaluation: Evaluation, loaded: LoadedBundle) {
+function summaryOf(evaluation: Evaluation, { loaded, under }: Pick<Case, 'loaded' | 'under'>) {
   const { verdict, code, detail, reasons, holds, failedLink, perPair } = evaluation;
   return {
     verdict,
@@ -227,21 +248,39 @@ function summaryOf(evaluation: Evaluation, loaded: LoadedBundle) {
     reasons,
     holds: (holds ?? []).map(({ group, need }) => ({ group, need })),
     pairs: perPair,
-    sources: sourcesOf([...new Set([...reasons, ...perPair.flatMap((pair) => pair.reasons)])], loaded),
+    sources: sourcesOf([...new Set([...reasons, ...perPair.flatMap((pair) => pair.reasons)])], loaded, under),
   };
 }
 
-/** The text of policies, by `@id`, from the signed bundle. */
-function sourcesOf(ids: readonly string[], { layers }: LoadedBundle): readonly PolicySource[] {
+/** The text of policies, by `@id`, from the signed bundle and the signed mandates. */
+function sourcesOf(
+  ids: readonly string[],
+  { layers }: LoadedBundle,
+  under: readonly MandateAt[],
+): readonly PolicySource[] {
   const bundles = [layers.org, layers.team].filter((bundle) => bundle !== undefined);
+  const files = [
+    ...bundles.flatMap(({ layer, version, policies }) =>
+      policies.map(({ name, text }) => ({ layer, version, file: name, text, of: '' })),
+    ),
+    ...under.flatMap(({ body }) =>
+      body.policies.map(({ text }) => ({
+        layer: 'mandate',
+        version: 0,
+        file: body.id,
+        text,
+        of: 'mandate/',
+      })),
+    ),
+  ];
   return ids.flatMap((id): readonly PolicySource[] => {
-    for (const { layer, version, policies } of bundles)
-      for (const { name, text } of policies) {
-        const parts = cedar.policySetTextToParts(text);
-        if (parts.type !== 'success') continue;
-        const source = parts.policies.find((policy) => policy.includes(`@id("${id}")`));
-        if (source !== undefined) return [{ id, layer, version, file: name, text: source.trim() }];
-      }
+    for (const { layer, version, file, text, of } of files) {
+      if (!id.startsWith(of)) continue;
+      const parts = cedar.policySetTextToParts(text);
+      if (parts.type !== 'success') continue;
+      const source = parts.policies.find((policy) => policy.includes(`@id("${id.slice(of.length)}")`));
+      if (source !== undefined) return [{ id, layer, version, file, text: source.trim() }];
+    }
     return [];
   });
 }

@@ -15,6 +15,7 @@ import { executionsQuery, identitiesQuery } from '../../data/queries.ts';
 import { useMissing } from '../../data/session.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
+import { Mandates } from './mandates.tsx';
 import { OperatorResult } from './operate.tsx';
 import css from './console.module.css';
 
@@ -176,6 +177,7 @@ function Identity({ id }: { readonly id: string }) {
               </ul>
             )}
           </Panel>
+          <Mandates of={id} />
           <Panel
             title="Newest decisions"
             aside={
