@@ -80,7 +80,10 @@ function addGrant(mandates: Command): void {
     .requiredOption('--to <agent>', 'who may')
     .option('--from <subject>', 'who gives it; the key is in your state folder (default: u-owner)')
     .option('--key <file>', "the giver's private key, where it lies elsewhere")
-    .option('--may <sentence...>', 'what: "files-read in /work", "mail/send", "web at https://example.org/"')
+    .option(
+      '--may <sentence...>',
+      'what: "files-read in /srv/notes", "mail/send", "web at https://example.org/"',
+    )
     .option('--policy <file>', 'or a Cedar file')
     .option('--budget <limit=max...>', 'of a limit of the policy, how much in all: spend=50, new_folders=2')
     .option('--depth <n>', 'how many agents may act below it (default: any)')

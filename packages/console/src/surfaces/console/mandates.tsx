@@ -25,8 +25,8 @@ export function Mandates({ of }: { readonly of: string }) {
         <Failed error={error} what="mandates" retry={() => void refetch()} />
       ) : own.length === 0 ? (
         <Empty title="None given or held.">
-          <code>licet mandates grant --to {of} --may "files-read in /work" --for 8h</code> signs one with the
-          key of its giver.
+          <code>licet mandates grant --to {of} --may "files-read in /srv/notes" --for 8h</code> signs one with
+          the key of its giver.
         </Empty>
       ) : (
         <ul className={css['list']}>
