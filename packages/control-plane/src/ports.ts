@@ -138,6 +138,8 @@ export interface Store {
   readonly sessions: {
     put(id: string, value: Json, expiresAtMs: number): Promise<void>;
     get(id: string): Promise<Json | undefined>;
+    /** Returns the value and ends it: of several callers, in any process, at most one gets it. */
+    take(id: string): Promise<Json | undefined>;
     delete(where: { readonly id?: string; readonly subject?: string }): Promise<void>;
   };
   /** Statement of health in words, with numbers. */

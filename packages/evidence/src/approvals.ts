@@ -5,7 +5,7 @@
 import { base64url, concat, fromUtf8, unbase64url, utf8 } from './bytes.ts';
 import { canonicalBytes } from './canonical.ts';
 import type { Crypto } from './crypto.ts';
-import { digest, id, time, type EntryOf, type PublicJwk } from './entries.ts';
+import { digest, id, time, type EntryOf, type Passkey, type PublicJwk } from './entries.ts';
 import { EvidenceError } from './errors.ts';
 import { parseJson, type Json } from './json.ts';
 import { domainTag } from './name.ts';
@@ -79,20 +79,27 @@ export function assertionDigest(assertion: Assertion): string {
 }
 
 /**
- * Returns the key that made a WebAuthn assertion over `challenge` (base64url). Checks type, challenge, origin,
- * relying party, user presence and verification, signature (WebAuthn §7.2, steps 11 to 20).
- * @throws EvidenceError `ERR_APPROVAL_FORMAT`, `ERR_APPROVAL_CHALLENGE`, `ERR_APPROVAL_ORIGIN`, `ERR_APPROVAL_FLAGS`, `ERR_APPROVAL_SIGNATURE`
+ * Returns the id under which a passkey is registered, base64url: SHA-256("licet/credential/v1\n" ‖ credential id).
+ * @throws EvidenceError `ERR_APPROVAL_FORMAT` when the credential id is not base64url
+ */
+export const credentialDigest = (credential: string): string =>
+  base64url(sha256(utf8(domainTag('credential')), decode(credential)));
+
+/**
+ * Returns the passkey that made a WebAuthn assertion over `challenge` (base64url). Checks type, challenge, origin,
+ * relying party, user presence and verification, credential, signature (WebAuthn §7.2, steps 5 to 20).
+ * @throws EvidenceError `ERR_APPROVAL_FORMAT`, `ERR_APPROVAL_CHALLENGE`, `ERR_APPROVAL_ORIGIN`, `ERR_APPROVAL_FLAGS`, `ERR_APPROVAL_CREDENTIAL`, `ERR_APPROVAL_SIGNATURE`
  */
 export async function verifyAssertion(
   assertion: Assertion,
   context: {
     readonly challenge: string;
     readonly rp: RelyingParty;
-    /** The approver's keys, from their `identity` entry. */
-    readonly keys: readonly PublicJwk[];
+    /** The approver's passkeys, from their `identity` entry; never their other keys, which need no authenticator. */
+    readonly passkeys: readonly Passkey[];
     readonly crypto: Crypto;
   },
-): Promise<PublicJwk> {
+): Promise<Passkey> {
   const { rp, crypto } = context;
   assertionShape.check(assertion as unknown as Json, 'assertion', refuseFormat);
   const clientData = decode(assertion.clientDataJSON);
@@ -108,7 +115,8 @@ export async function verifyAssertion(
   if (
     typeof origin !== 'string' ||
     !rp.origins.includes(origin) ||
-    (client['crossOrigin'] ?? false) !== false
+    (client['crossOrigin'] ?? false) !== false ||
+    Object.hasOwn(client, 'topOrigin')
   ) {
     throw new EvidenceError('ERR_APPROVAL_ORIGIN', `signed at ${JSON.stringify(origin ?? null)}`);
   }
@@ -123,11 +131,14 @@ export async function verifyAssertion(
   if ((flags & USER_PRESENT) === 0 || (flags & USER_VERIFIED) === 0) {
     throw new EvidenceError('ERR_APPROVAL_FLAGS', 'the authenticator did not verify the person');
   }
+  const credential = credentialDigest(assertion.credential);
+  const passkey = context.passkeys.find(({ id }) => id === credential);
+  if (passkey === undefined)
+    throw new EvidenceError('ERR_APPROVAL_CREDENTIAL', 'the passkey is none of theirs');
   const signed = concat(authenticatorData, sha256(clientData));
-  for (const key of context.keys) {
-    if (await signedBy(key, signed, signature, crypto)) return key;
-  }
-  throw new EvidenceError('ERR_APPROVAL_SIGNATURE', 'no key of the approver made this signature');
+  if (!(await signedBy(passkey.key, signed, signature, crypto)))
+    throw new EvidenceError('ERR_APPROVAL_SIGNATURE', 'their passkey did not make this signature');
+  return passkey;
 }
 
 /**
@@ -139,7 +150,7 @@ export async function verifyApproval(
   approval: EntryOf<'approval'>,
   context: {
     readonly args: string;
-    readonly keys: readonly PublicJwk[];
+    readonly passkeys: readonly Passkey[];
     readonly crypto: Crypto;
     readonly rp: RelyingParty;
     readonly assertion: Assertion;

@@ -70,6 +70,8 @@ export const publicJwk = s.anyOf(
   s.object({ kty: s.literal('OKP'), crv: s.literal('Ed25519'), x: digest }, { kid: digest }),
   s.object({ kty: s.literal('EC'), crv: s.literal('P-256'), x: digest, y: digest }, { kid: digest }),
 );
+/** A person's passkey: the digest of its credential id, and its key. It signs WebAuthn assertions and nothing else. */
+export const passkey = s.object({ id: digest, key: publicJwk });
 const logHead = s.object({ size: s.integer(), root: digest });
 
 const common = { v: s.literal(1), origin, tenant: id, at: time, nonce };
@@ -126,7 +128,11 @@ const refusalShape = s.object(
     ...subject,
     ...subjectExtras,
     failedLink: s.integer(0, MAX_CHAIN),
-    holds: s.list(s.object({ group: id, need: s.integer(1, 16), until: time }), 8),
+    /** `method`: only approvals of that kind count. */
+    holds: s.list(
+      s.object({ group: id, need: s.integer(1, 16), until: time }, { method: s.literal('passkey') }),
+      8,
+    ),
     /** The entry this refusal is about: a lapsed hold, a start whose renewal was refused, a spent permit. */
     of: digest,
   },
@@ -220,7 +226,11 @@ const shapes = {
       method: s.oneOf('token', 'passkey'),
       expires: time,
     },
-    { assertion: digest },
+    {
+      assertion: digest,
+      /** The approver's `identity` entry as it stood. */
+      identity: digest,
+    },
   ),
   containment: s.object(
     {
@@ -266,7 +276,12 @@ const shapes = {
       keys: s.list(publicJwk, 8),
       by: id,
     },
-    { for: id, root: s.object({ perDay: s.integer(), concurrent: s.integer() }) },
+    {
+      for: id,
+      root: s.object({ perDay: s.integer(), concurrent: s.integer() }),
+      /** Apart from `keys`: neither kind ever stands in for the other (RULE 22). */
+      passkeys: s.list(passkey, 8),
+    },
   ),
   mandate: s.object(
     {
@@ -352,6 +367,7 @@ export type ChainLink = s.Of<typeof link>;
 export type Heads = s.Of<typeof heads>;
 export type BundleRef = s.Of<typeof bundleRef>;
 export type PublicJwk = s.Of<typeof publicJwk>;
+export type Passkey = s.Of<typeof passkey>;
 export type ScopeKind = s.Of<typeof scopeKind>;
 export type Grade = s.Of<typeof grade>;
 export type Custody = s.Of<typeof custody>;

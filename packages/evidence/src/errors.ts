@@ -376,8 +376,13 @@ export const EVIDENCE_ERRORS = {
     meaning: 'The authenticator did not verify the person.',
     next: 'Approve again with user verification.',
   },
+  ERR_APPROVAL_CREDENTIAL: {
+    meaning: 'The passkey is none of the person’s, as their identity stood.',
+    next: 'Do not count it; use a passkey that is registered for this person.',
+  },
   ERR_APPROVAL_SIGNATURE: {
-    meaning: 'No key of the approver made the signature.',
+    meaning:
+      'The approver’s passkey did not make the signature, or the assertion is not the one that was recorded.',
     next: 'Do not count it.',
   },
   ERR_EVIDENCE_SHAPE: {

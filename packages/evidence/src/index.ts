@@ -124,6 +124,7 @@ export {
   type Meter,
   type OutcomeEntry,
   type OutcomeStatus,
+  type Passkey,
   type PermitEntry,
   type RefusalEntry,
   type ScopeKind,
@@ -208,6 +209,7 @@ export {
 export {
   approvalDigest,
   assertionDigest,
+  credentialDigest,
   verifyApproval,
   verifyAssertion,
   type ApprovalSubject,

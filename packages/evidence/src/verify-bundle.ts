@@ -5,6 +5,7 @@
  */
 import { nobleCrypto, type Crypto } from './crypto.ts';
 import { readEvidence } from './evidence-bundle.ts';
+import { approvalsRung } from './rungs/approvals.ts';
 import {
   messageOf,
   openCase,
@@ -16,7 +17,7 @@ import {
 } from './rungs/case.ts';
 import { containmentRung } from './rungs/containment.ts';
 import { bundleSignatureRung, redecisionRung } from './rungs/policy.ts';
-import { approvalsRung, attestationRung, principalChainRung } from './rungs/principals.ts';
+import { attestationRung, principalChainRung } from './rungs/principals.ts';
 import { argumentsRung, outcomeRung } from './rungs/records.ts';
 import { leaseRung, oneStartRung, orderAndTimingRung } from './rungs/running.ts';
 import {

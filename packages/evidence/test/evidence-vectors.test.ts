@@ -35,6 +35,15 @@ describe('vectors/evidence', () => {
     }
   });
 
+  it('rule 22: an approval passes by passkey, is asserted by token, and fails when anything about it is bent', () => {
+    const rung = (name: string) => read(`${name}.json`).expected.rungs['approvals'];
+    expect(rung('good')).toBe('pass');
+    expect(rung('approval-by-token')).toBe('asserted');
+    expect(rung('approval-withheld')).toBe('not checked');
+    for (const name of names.filter((one) => one.startsWith('fail-approval-')))
+      expect(read(name).expected, name).toMatchObject({ exit: 4, rungs: { approvals: 'fail' } });
+  });
+
   it('rule 43: has the forgery, which fails under trust, and a good one that passes', () => {
     expect(read('good.json').expected.exit).toBe(0);
     expect(read('good-without-trust.json').expected.exit).toBe(5);

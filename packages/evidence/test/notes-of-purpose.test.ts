@@ -27,7 +27,7 @@ import {
 } from '../src/index.ts';
 import { nodeCrypto } from '../src/node.ts';
 import { digestOf, T0, testKey } from './build/log.ts';
-import { assertionOver, JKT, passkeyJwk, tell, type Story } from './build/story.ts';
+import { assertionOver, JKT, passkey, tell, type Story } from './build/story.ts';
 
 let story: Story;
 let permit: VerifiedPermit;
@@ -166,7 +166,7 @@ describe('rule 22: a passkey approval', () => {
       verdict: 'approve',
       expires: T0 + 900_000,
     });
-  const context = () => ({ challenge: challenge(), rp, keys: [passkeyJwk], crypto: nodeCrypto });
+  const context = () => ({ challenge: challenge(), rp, passkeys: [passkey], crypto: nodeCrypto });
 
   it('rule 22: signs the digest of hold, arguments, group, verdict and expiry', async () => {
     expect(challenge()).toBe(
@@ -178,7 +178,7 @@ describe('rule 22: a passkey approval', () => {
         ),
       ),
     );
-    await expect(verifyAssertion(assertionOver(challenge()), context())).resolves.toEqual(passkeyJwk);
+    await expect(verifyAssertion(assertionOver(challenge()), context())).resolves.toEqual(passkey);
   });
 
   it('rule 22: another challenge, site, relying party, unverified person or key is refused', async () => {
@@ -193,7 +193,7 @@ describe('rule 22: a passkey approval', () => {
     await refused(assertionOver(challenge(), { rp: 'evil.example' }), 'ERR_APPROVAL_ORIGIN');
     await refused(assertionOver(challenge(), { flags: 0x01 }), 'ERR_APPROVAL_FLAGS');
     await refused(assertionOver(challenge(), { flags: 0x04 }), 'ERR_APPROVAL_FLAGS');
-    await refused(assertionOver(challenge()), 'ERR_APPROVAL_SIGNATURE', { keys: [] });
+    await refused(assertionOver(challenge()), 'ERR_APPROVAL_CREDENTIAL', { passkeys: [] });
     const { signature, ...rest } = assertionOver(challenge());
     await refused({ ...rest, signature: `${signature.slice(0, -4)}AAAA` }, 'ERR_APPROVAL_SIGNATURE');
     await refused({ ...rest, signature: 'A' }, 'ERR_APPROVAL_FORMAT');
@@ -204,7 +204,7 @@ describe('rule 22: a passkey approval', () => {
       .entry as EntryOf<'approval'>;
     const given = {
       args: story.permit.entry.args,
-      keys: [passkeyJwk],
+      passkeys: [passkey],
       crypto: nodeCrypto,
       rp,
       assertion: story.assertion,

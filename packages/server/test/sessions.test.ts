@@ -18,6 +18,11 @@ function aSetting() {
     sessions: {
       put: async (id: string, value: Json) => void rows.set(id, value),
       get: async (id: string) => rows.get(id),
+      async take(id: string) {
+        const value = rows.get(id);
+        rows.delete(id);
+        return value;
+      },
       async delete({ id, subject }: { readonly id?: string; readonly subject?: string }) {
         for (const [key, value] of rows)
           if (key === id || (value as { readonly subject?: string }).subject === subject) rows.delete(key);

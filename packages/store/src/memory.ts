@@ -353,6 +353,12 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
         const session = sessions.get(id);
         return session === undefined || session.expiresAtMs <= clock.nowMs() ? undefined : session.value;
       },
+      async take(id) {
+        requireWritable();
+        const session = sessions.get(id);
+        sessions.delete(id);
+        return session === undefined || session.expiresAtMs <= clock.nowMs() ? undefined : session.value;
+      },
       async delete(where) {
         requireWritable();
         for (const [id, { value }] of sessions) {

@@ -337,6 +337,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
         sessions.delete(id);
         return undefined;
       },
+      async take(id) {
+        requireWritable();
+        const session = sessions.get(id);
+        // Gone from here before anything is waited for: this process is the only one that has the folder.
+        sessions.delete(id);
+        if (session === undefined || session.expiresAtMs <= Date.now()) return undefined;
+        await change(writer.ask('deleteSessions', { id }));
+        return session.value;
+      },
       async delete(where) {
         requireOpen();
         // Ended here first: a disk that fails must not keep a revoked session alive.

@@ -416,6 +416,17 @@ export function contract(name: string, place: () => Promise<Place>): void {
       expect(renewed!.version).toBeGreaterThan(row!.version);
     });
 
+    test('what is taken is taken once, by one of all that ask at the same time, and stays gone', async () => {
+      await booted();
+      const later = Date.now() + 3_600_000;
+      await store.sessions.put('once', { challenge: 'c' }, later);
+      await store.sessions.put('late', { challenge: 'c' }, Date.now() - 1);
+      const taken = await Promise.all(Array.from({ length: 8 }, () => store.sessions.take('once')));
+      expect(taken.filter((one) => one !== undefined)).toEqual([{ challenge: 'c' }]);
+      expect(await store.sessions.take('late')).toBeUndefined();
+      expect(await store.sessions.get('once')).toBeUndefined();
+    });
+
     test('sessions are kept over a restart, expire, and end with their subject', async () => {
       await booted();
       const later = Date.now() + 60_000;

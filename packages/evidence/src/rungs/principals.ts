@@ -1,12 +1,9 @@
 /**
- * The rungs about who: the principal chain and its mandates (RULE 17, 18), the approvals of people (RULE 22) and
- * attestations (DESIGN §7).
+ * The rungs about who: the principal chain and its mandates (RULE 17, 18), and attestations (DESIGN §7).
  */
-import { assertionDigest, verifyApproval } from '../approvals.ts';
-import { canonicalize } from '../canonical.ts';
 import { unbase64url } from '../bytes.ts';
 import { verifyCommitment } from '../commitments.ts';
-import type { ChainLink, PermitEntry, PublicJwk } from '../entries.ts';
+import type { ChainLink, PermitEntry } from '../entries.ts';
 import type { Json } from '../json.ts';
 import { jwkThumbprint } from '../jwk.ts';
 import { mandateSigningBytes } from '../signing.ts';
@@ -14,9 +11,8 @@ import {
   attempt,
   byLeaf,
   check,
-  messageOf,
+  isOperation,
   ofType,
-  recordOf,
   sum,
   type Case,
   type Finding,
@@ -47,16 +43,6 @@ export async function principalChainRung(c: Case): Promise<Finding> {
     if (entry.parent !== undefined) items.push(checkParent(c, index, entry));
   }
   return sum(items, 'no decision in this file has a principal chain');
-}
-
-/** Each approval that a permit names approved its hold, in time, and a passkey's signature says so. */
-export async function approvalsRung(c: Case): Promise<Finding> {
-  const items: RungItem[] = [];
-  for (const permit of ofType(c, 'permit')) {
-    for (const leaf of permit.entry.approvals ?? []) items.push(await checkApproval(c, permit, leaf));
-    if ((permit.entry.approvals ?? []).length > 0) items.push(...unmetHolds(c, permit));
-  }
-  return sum(items, 'no permit in this file names an approval');
 }
 
 /** The newest attestation of each kind, for each principal and execution, was good and fresh at the decision. */
@@ -189,7 +175,10 @@ export const openedMandates = (c: Case, chain: readonly ChainLink[]): readonly J
   });
 
 function holdsKey(c: Case, entry: PermitEntry, acting: ChainLink): boolean {
-  const keys = byLeaf(c, acting.identity, 'identity')?.entry.keys ?? [];
+  const identity = byLeaf(c, acting.identity, 'identity')?.entry;
+  // Whoever signed in by passkey acts under its key: people, and only on the plane itself.
+  const passkeys = acting.kind === 'user' && isOperation(entry) ? (identity?.passkeys ?? []) : [];
+  const keys = [...(identity?.keys ?? []), ...passkeys.map(({ key }) => key)];
   if (keys.some((key) => attempt(() => jwkThumbprint(key)) === entry.jkt)) return true;
   // RULE 18: a spawn's permit may name the child and its key.
   const spawn = parentPermit(c, entry)?.entry.child;
@@ -220,100 +209,4 @@ function checkParent(c: Case, index: number, entry: PermitEntry): RungItem {
 function parentPermit(c: Case, entry: PermitEntry): Placed<'permit'> | undefined {
   const start = entry.parent === undefined ? undefined : byLeaf(c, entry.parent.start, 'start');
   return start === undefined ? undefined : byLeaf(c, start.entry.permit, 'permit');
-}
-
-async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): Promise<RungItem> {
-  const name = `permit ${permit.index}: approval ${leaf}`;
-  const approval = byLeaf(c, leaf, 'approval');
-  if (approval === undefined) return { status: 'fail', what: `${name} is not in this file` };
-  const { entry } = approval;
-  const hold = byLeaf(c, entry.hold.leaf, 'refusal');
-  if (hold === undefined) return { status: 'fail', what: `${name}: its hold is not in this file` };
-  const fits =
-    entry.verdict === 'approve' &&
-    approval.index < permit.index &&
-    entry.expires > permit.entry.at &&
-    hold.index === entry.hold.index &&
-    hold.index < approval.index &&
-    hold.entry.verdict === 'hold' &&
-    entry.exec === hold.entry.exec &&
-    (hold.entry.holds ?? []).some(({ group }) => group === entry.group) &&
-    sameCall(c, hold, permit);
-  if (!fits) return { status: 'fail', what: `${name} does not approve this call, or not in time` };
-  if (entry.method === 'token')
-    return { status: 'asserted', what: `${name}: given with a token; only the operator says by whom` };
-  const { log } = c;
-  if (log?.rp === undefined)
-    return { status: 'not checked', what: `${name}: no trust file names the relying party` };
-  const identity = ofType(c, 'identity').findLast(
-    (i) => i.entry.subject === entry.by && i.index < approval.index,
-  );
-  const keys: readonly PublicJwk[] =
-    identity === undefined || identity.entry.op === 'revoke' ? [] : identity.entry.keys;
-  const assertion = Object.values(c.file.executions)
-    .flatMap((record) => record.assertions ?? [])
-    .find((candidate) => assertionDigest(candidate) === entry.assertion);
-  if (assertion === undefined) return { status: 'not checked', what: `${name}: its assertion is withheld` };
-  try {
-    const status = await verifyApproval(entry, {
-      args: hold.entry.args ?? '',
-      keys,
-      crypto: c.crypto,
-      rp: log.rp,
-      assertion,
-    });
-    return { status, what: `${name} by ${entry.by}` };
-  } catch (error) {
-    return { status: 'fail', what: `${name}: ${messageOf(error)}` };
-  }
-}
-
-/** RULE 22: chain, action, audience, arguments and bundles are those of the hold. */
-function sameCall(c: Case, hold: Placed<'refusal'>, permit: Placed<'permit'>): boolean {
-  const held = hold.entry;
-  const granted = permit.entry;
-  const same = (a: unknown, b: unknown): boolean =>
-    a !== undefined && canonicalize(a as Json) === canonicalize(b as Json);
-  return (
-    same(
-      held.chain?.map(({ id }) => id),
-      granted.chain.map(({ id }) => id),
-    ) &&
-    held.action === granted.action &&
-    held.aud === granted.aud &&
-    same(held.bundles, granted.bundles) &&
-    (held.args === granted.args || sameArguments(c, held.exec, granted.exec))
-  );
-}
-
-/** Two executions have salts of their own, so equal arguments show only once both are disclosed. */
-function sameArguments(c: Case, one: string | undefined, other: string): boolean {
-  const values = [recordOf(c, one), recordOf(c, other)].map((record) =>
-    record === undefined || record.arguments.withheld.length > 0
-      ? undefined
-      : canonicalize(Object.fromEntries(record.arguments.disclosed.map(([, name, value]) => [name, value]))),
-  );
-  return values[0] !== undefined && values[0] === values[1];
-}
-
-/** Each group of the hold has as many different approvers as it asked for. */
-function unmetHolds(c: Case, permit: Placed<'permit'>): readonly RungItem[] {
-  const approvals = (permit.entry.approvals ?? []).flatMap((leaf) => byLeaf(c, leaf, 'approval') ?? []);
-  const hold = permit.entry.prior === undefined ? undefined : byLeaf(c, permit.entry.prior, 'refusal');
-  if (hold === undefined)
-    return [
-      { status: 'fail', what: `permit ${permit.index}: the hold that was approved is not in this file` },
-    ];
-  return (hold.entry.holds ?? []).map(({ group, need }) => {
-    const people = new Set(
-      approvals
-        .filter(({ entry }) => entry.group === group && entry.hold.leaf === hold.id)
-        .map(({ entry }) => entry.by),
-    );
-    return check(
-      people.size >= need,
-      `permit ${permit.index}: ${group} approved`,
-      `permit ${permit.index}: ${people.size} of ${need} approvals of ${group}`,
-    );
-  });
 }

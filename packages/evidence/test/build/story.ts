@@ -7,6 +7,7 @@ import {
   activeDigest,
   approvalDigest,
   assertionDigest,
+  credentialDigest,
   base64url,
   bundleDigest,
   bundleHash,
@@ -49,12 +50,14 @@ const userKey = testKey('user', 'user');
 const userJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(userKey.publicKey) } as const;
 const passkeySecret = sha256(utf8('test passkey'));
 const passkeyPoint = p256.getPublicKey(passkeySecret, false);
-export const passkeyJwk = {
+const passkeyJwk = {
   kty: 'EC',
   crv: 'P-256',
   x: base64url(passkeyPoint.subarray(1, 33)),
   y: base64url(passkeyPoint.subarray(33)),
 } as const;
+const CREDENTIAL = base64url(utf8('passkey'));
+export const passkey = { id: credentialDigest(CREDENTIAL), key: passkeyJwk } as const;
 
 /** What a chapter may change about the story. */
 export interface Twist {
@@ -65,6 +68,9 @@ export interface Twist {
   readonly approval?: Partial<EntryOf<'approval'>>;
   readonly attestation?: Partial<EntryOf<'attestation'>>;
   readonly agent?: Partial<EntryOf<'identity'>>;
+  readonly approver?: Partial<EntryOf<'identity'>>;
+  readonly holds?: EntryOf<'refusal'>['holds'];
+  readonly assertion?: Parameters<typeof assertionOver>[1];
   readonly policy?: Partial<EntryOf<'policy'>>;
   readonly containedAgent?: string;
   /** Adds a second start of the same permit. */
@@ -90,17 +96,17 @@ export interface Story {
 /** Signs as a platform authenticator does, with its flags and origin open to change. */
 export function assertionOver(
   challenge: string,
-  { flags = 0x05, origin = 'http://localhost:8484', rp = 'localhost' } = {},
+  { flags = 0x05, origin = 'http://localhost:8484', rp = 'localhost', more = {} } = {},
 ): Assertion {
   const clientDataJSON = utf8(
-    JSON.stringify({ type: 'webauthn.get', challenge, origin, crossOrigin: false }),
+    JSON.stringify({ type: 'webauthn.get', challenge, origin, crossOrigin: false, ...more }),
   );
   const authenticatorData = concat(sha256(utf8(rp)), Uint8Array.of(flags, 0, 0, 0, 1));
   const signature = p256.sign(concat(authenticatorData, sha256(clientDataJSON)), passkeySecret, {
     format: 'der',
   });
   return {
-    credential: 'cGFzc2tleQ',
+    credential: CREDENTIAL,
     authenticatorData: base64url(authenticatorData),
     clientDataJSON: base64url(clientDataJSON),
     signature: base64url(signature),
@@ -130,8 +136,7 @@ export function tell(twist: Twist = {}): Story {
     ...identity,
     subject: 'user-1',
     kind: 'user',
-    keys: [userJwk, passkeyJwk],
-    roles: ['approver'],
+    keys: [userJwk],
   });
   const agent = log.append<EntryOf<'identity'>>({
     ...identity,
@@ -141,6 +146,16 @@ export function tell(twist: Twist = {}): Story {
     root: { perDay: 100, concurrent: 4 },
     keys: [agentJwk],
     ...twist.agent,
+  });
+  const approver = log.append<EntryOf<'identity'>>({
+    ...identity,
+    subject: 'user-2',
+    kind: 'user',
+    keys: [],
+    passkeys: [passkey],
+    roles: ['approver'],
+    groups: ['operators'],
+    ...twist.approver,
   });
 
   const body = commitMandateBody(new Uint8Array(32).fill(3), { scope: ['files/*'] });
@@ -238,7 +253,7 @@ export function tell(twist: Twist = {}): Story {
     verdict: 'hold',
     code: 'needs_approval',
     ...subject,
-    holds: [{ group: 'operators', need: 1, until: T0 + 900_000 }],
+    holds: twist.holds ?? [{ group: 'operators', need: 1, until: T0 + 900_000 }],
   });
   const toSign = {
     origin: log.origin,
@@ -249,16 +264,17 @@ export function tell(twist: Twist = {}): Story {
     verdict: 'approve',
     expires: T0 + 900_000,
   } as const;
-  const assertion = assertionOver(approvalDigest(toSign));
+  const assertion = assertionOver(approvalDigest(toSign), twist.assertion);
   const approval = log.append<EntryOf<'approval'>>({
     type: 'approval',
     exec: EXEC,
     hold: { index: hold.index, leaf: hold.id },
     group: 'operators',
     verdict: 'approve',
-    by: 'user-1',
+    by: 'user-2',
+    identity: approver.id,
     method: 'passkey',
-    assertion: assertionDigest(assertion),
+    ...(twist.approval?.method === 'token' ? {} : { assertion: assertionDigest(assertion) }),
     expires: T0 + 900_000,
     ...twist.approval,
   });
@@ -370,7 +386,7 @@ export function tell(twist: Twist = {}): Story {
         inputs: shown(inputs.disclosures),
         result: shown(result.disclosures),
         renewals,
-        assertions: [assertion],
+        assertions: twist.approval?.method === 'token' ? [] : [assertion],
         attestations: [{ leaf: attestation.id, evidence: shown(evidence.disclosures) }],
       },
     },

@@ -5,16 +5,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import {
+  base64url,
   formatEvidence,
   formatTrust,
   fromUtf8,
+  unbase64url,
   utf8,
   verifyBundle,
+  type Assertion,
   type EvidenceParts,
   type Trust,
 } from '../../src/index.ts';
 import { digestOf, hashes, T0, TestLog, testKey } from './log.ts';
-import { EXEC, OTHER_EXEC, tell, type Story, type Twist } from './story.ts';
+import { EXEC, OTHER_EXEC, passkey, tell, type Story, type Twist } from './story.ts';
 
 /** One vector: what goes in as text, and what every verifier must say. Re-decision is `not checked`: no engine. */
 export interface EvidenceVector {
@@ -127,6 +130,37 @@ function cases(): readonly Case[] {
     twisted('fail-approvals', 'an approval whose bounds the passkey did not sign', {
       approval: { expires: T0 + 800_000 },
     }),
+    twisted('approval-by-token', 'an approval that was given with a token: asserted by the operator', {
+      approval: { method: 'token' },
+    }),
+    twisted('fail-approval-token-for-passkey', 'a token approval where the hold asked for a passkey', {
+      holds: [{ group: 'operators', need: 1, until: T0 + 900_000, method: 'passkey' }],
+      approval: { method: 'token' },
+    }),
+    twisted('fail-approval-ordinary-key', 'an assertion that an ordinary key of the approver made', {
+      approver: { keys: [passkey.key], passkeys: [] },
+    }),
+    twisted('fail-approval-other-origin', 'an assertion made at another site', {
+      assertion: { origin: 'http://localhost:9999' },
+    }),
+    twisted('fail-approval-cross-origin', 'an assertion made inside a foreign frame', {
+      assertion: { more: { crossOrigin: true, topOrigin: 'https://evil.example' } },
+    }),
+    twisted('fail-approval-unverified', 'an authenticator that only felt a touch', {
+      assertion: { flags: 0x01 },
+    }),
+    twisted('fail-approval-own', 'a person who approved what is done in their own name', {
+      approver: { subject: 'user-1' },
+      approval: { by: 'user-1' },
+    }),
+    of('fail-approval-tampered', 'an assertion with one bit of its signature turned', {
+      ...story.parts,
+      executions: { [EXEC]: { ...record, assertions: [flipped(story.assertion)] } },
+    }),
+    of('approval-withheld', 'an approval whose assertion is withheld: not checked', {
+      ...story.parts,
+      executions: { [EXEC]: { ...record, assertions: [] } },
+    }),
     twisted('fail-attestation', 'an attestation that was contraindicated', {
       attestation: { status: 'contraindicated' },
     }),
@@ -141,6 +175,12 @@ function cases(): readonly Case[] {
     twisted('fail-containment', 'an agent that was contained', { containedAgent: 'agent-1' }),
     of('erased-or-withheld', 'a record that is not in the file', { ...story.parts, executions: {} }),
   ];
+}
+
+function flipped(assertion: Assertion): Assertion {
+  const signature = unbase64url(assertion.signature);
+  signature[signature.length - 1]! ^= 1;
+  return { ...assertion, signature: base64url(signature) };
 }
 
 function swapProof(story: Story): EvidenceParts {

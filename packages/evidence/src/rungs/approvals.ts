@@ -1,0 +1,163 @@
+/**
+ * The rung about people's approvals (RULE 22): each that a permit names was given for its hold, to the same call, in
+ * time, by somebody who could, and a passkey's signature says so.
+ */
+import { assertionDigest, verifyApproval } from '../approvals.ts';
+import { canonicalize } from '../canonical.ts';
+import type { Json } from '../json.ts';
+import {
+  byLeaf,
+  check,
+  messageOf,
+  ofType,
+  recordOf,
+  sum,
+  type Case,
+  type Finding,
+  type Placed,
+  type RungItem,
+} from './case.ts';
+
+/** The group of the built-in rule that some operator actions need a second person (RULE 34). */
+const SECOND_PERSON = 'second-person';
+
+/** Each approval that a permit names approved its hold, in time, and a passkey's signature says so. */
+export async function approvalsRung(c: Case): Promise<Finding> {
+  const items: RungItem[] = [];
+  for (const permit of ofType(c, 'permit')) {
+    for (const leaf of permit.entry.approvals ?? []) items.push(await checkApproval(c, permit, leaf));
+    if ((permit.entry.approvals ?? []).length > 0) items.push(...unmetHolds(c, permit));
+  }
+  items.push(...strayAssertions(c));
+  return sum(items, 'no permit in this file names an approval');
+}
+
+/** An assertion that no approval names was put in, or is one that was changed. */
+function strayAssertions(c: Case): readonly RungItem[] {
+  const named = new Set(ofType(c, 'approval').map(({ entry }) => entry.assertion));
+  return Object.entries(c.file.executions).flatMap(([exec, { assertions = [] }]) =>
+    assertions
+      .map((assertion) => assertionDigest(assertion))
+      .filter((name) => !named.has(name))
+      .map((name): RungItem => ({
+        status: 'fail',
+        what: `${exec}: assertion ${name} is none that was recorded`,
+      })),
+  );
+}
+
+async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): Promise<RungItem> {
+  const name = `permit ${permit.index}: approval ${leaf}`;
+  const approval = byLeaf(c, leaf, 'approval');
+  if (approval === undefined) return { status: 'fail', what: `${name} is not in this file` };
+  const { entry } = approval;
+  const hold = byLeaf(c, entry.hold.leaf, 'refusal');
+  if (hold === undefined) return { status: 'fail', what: `${name}: its hold is not in this file` };
+  const fits =
+    entry.verdict === 'approve' &&
+    approval.index < permit.index &&
+    entry.expires > permit.entry.at &&
+    hold.index === entry.hold.index &&
+    hold.index < approval.index &&
+    hold.entry.verdict === 'hold' &&
+    entry.exec === hold.entry.exec &&
+    (hold.entry.holds ?? []).some(({ group }) => group === entry.group) &&
+    sameCall(c, hold, permit);
+  if (!fits) return { status: 'fail', what: `${name} does not approve this call, or not in time` };
+  const terms = (hold.entry.holds ?? []).find(({ group }) => group === entry.group);
+  // RULE 22: where a passkey was asked for, a token is no answer.
+  if (entry.method === 'token' && terms?.method === 'passkey')
+    return { status: 'fail', what: `${name}: given with a token where a passkey was asked for` };
+  const approver = approverOf(c, approval);
+  if (typeof approver === 'string') return { status: 'fail', what: `${name}: ${approver}` };
+  if (permit.entry.chain.some(({ id }) => id === entry.by))
+    return { status: 'fail', what: `${name}: ${entry.by} approved what is done in their own name` };
+  if (entry.method === 'token')
+    return { status: 'asserted', what: `${name}: given with a token; only the operator says by whom` };
+  const { log } = c;
+  if (log?.rp === undefined)
+    return { status: 'not checked', what: `${name}: no trust file names the relying party` };
+  const assertion = Object.values(c.file.executions)
+    .flatMap((record) => record.assertions ?? [])
+    .find((candidate) => assertionDigest(candidate) === entry.assertion);
+  if (assertion === undefined) return { status: 'not checked', what: `${name}: its assertion is withheld` };
+  try {
+    const status = await verifyApproval(entry, {
+      args: hold.entry.args ?? '',
+      passkeys: approver.entry.passkeys ?? [],
+      crypto: c.crypto,
+      rp: log.rp,
+      assertion,
+    });
+    return { status, what: `${name} by ${entry.by}` };
+  } catch (error) {
+    return { status: 'fail', what: `${name}: ${messageOf(error)}` };
+  }
+}
+
+/** The approver's identity as it stood when they approved, or why there is none that could. */
+function approverOf(c: Case, { index, entry }: Placed<'approval'>): Placed<'identity'> | string {
+  const identities = ofType(c, 'identity').filter((one) => one.entry.subject === entry.by);
+  const identity =
+    entry.identity === undefined
+      ? identities.findLast((one) => one.index < index)
+      : identities.find((one) => one.id === entry.identity);
+  if (identity === undefined) return `the identity of ${entry.by} is not in this file`;
+  const { op, kind, roles } = identity.entry;
+  const later = identities.find((one) => one.index > identity.index && one.index < index);
+  if (identity.index > index || op === 'revoke' || kind !== 'user')
+    return `entry ${identity.index} does not register ${entry.by} as a person`;
+  if (later !== undefined) return `${entry.by} was changed by entry ${later.index} before they approved`;
+  const may = entry.group === SECOND_PERSON ? ['operator', 'author'] : ['approver'];
+  return may.some((role) => roles.includes(role)) ? identity : `${entry.by} had no role to approve with`;
+}
+
+/** RULE 22: chain, action, audience, arguments and bundles are those of the hold. */
+function sameCall(c: Case, hold: Placed<'refusal'>, permit: Placed<'permit'>): boolean {
+  const held = hold.entry;
+  const granted = permit.entry;
+  const same = (a: unknown, b: unknown): boolean =>
+    a !== undefined && canonicalize(a as Json) === canonicalize(b as Json);
+  return (
+    same(
+      held.chain?.map(({ id }) => id),
+      granted.chain.map(({ id }) => id),
+    ) &&
+    held.action === granted.action &&
+    held.aud === granted.aud &&
+    same(held.bundles, granted.bundles) &&
+    (held.args === granted.args || sameArguments(c, held.exec, granted.exec))
+  );
+}
+
+/** Two executions have salts of their own, so equal arguments show only once both are disclosed. */
+function sameArguments(c: Case, one: string | undefined, other: string): boolean {
+  const values = [recordOf(c, one), recordOf(c, other)].map((record) =>
+    record === undefined || record.arguments.withheld.length > 0
+      ? undefined
+      : canonicalize(Object.fromEntries(record.arguments.disclosed.map(([, name, value]) => [name, value]))),
+  );
+  return values[0] !== undefined && values[0] === values[1];
+}
+
+/** Each group of the hold has as many different approvers as it asked for. */
+function unmetHolds(c: Case, permit: Placed<'permit'>): readonly RungItem[] {
+  const approvals = (permit.entry.approvals ?? []).flatMap((leaf) => byLeaf(c, leaf, 'approval') ?? []);
+  const hold = permit.entry.prior === undefined ? undefined : byLeaf(c, permit.entry.prior, 'refusal');
+  if (hold === undefined)
+    return [
+      { status: 'fail', what: `permit ${permit.index}: the hold that was approved is not in this file` },
+    ];
+  return (hold.entry.holds ?? []).map(({ group, need }) => {
+    const people = new Set(
+      approvals
+        .filter(({ entry }) => entry.group === group && entry.hold.leaf === hold.id)
+        .map(({ entry }) => entry.by),
+    );
+    return check(
+      people.size >= need,
+      `permit ${permit.index}: ${group} approved`,
+      `permit ${permit.index}: ${people.size} of ${need} approvals of ${group}`,
+    );
+  });
+}
