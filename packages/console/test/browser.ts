@@ -139,6 +139,18 @@ export async function signIn(page: Page, stage: Stage, path = '/console'): Promi
   await page.getByRole('banner').getByText('Operator', { exact: true }).waitFor();
 }
 
+/**
+ * Waits until the frame shows the size of the log that the plane says at that moment: leases of earlier tests may end
+ * meanwhile, and what ends is an entry too.
+ */
+export async function showsSize(page: Page, plane: Pick<OpenedPlane, 'status'>): Promise<void> {
+  const shown = async (): Promise<number> => {
+    const { size } = await plane.status();
+    return page.getByRole('link', { name: new RegExp(`^${size}\\s*entries`) }).count();
+  };
+  await expect.poll(shown, { timeout: 20_000 }).toBe(1);
+}
+
 /** Gives the page the visitor's trust file, as pasting it would. */
 export async function trustIn(context: BrowserContext, stage: Stage): Promise<void> {
   await context.addInitScript((file) => localStorage.setItem('licet.trust', file), stage.trust);

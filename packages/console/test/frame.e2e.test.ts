@@ -1,7 +1,7 @@
 // Goal: the frame holds on every surface: signs in, shows the state of the whole, opens proofs, keys work.
 // Method: a real plane, a real browser; figures come from this run.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage } from './browser.ts';
+import { aPage, ask, aStage, closeBrowser, showsSize, signIn, trustIn, type Stage } from './browser.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -16,13 +16,12 @@ afterAll(async () => {
   await stage?.close();
 });
 
-test('the address with the token signs in, and the token leaves the address bar', async () => {
+test.each(['/console', '/'])('%s with the token signs in, and the token leaves the address', async (path) => {
   const watched = await aPage(stage);
   const { page } = watched;
-  await signIn(page, stage);
+  await signIn(page, stage, path);
   expect(page.url()).not.toContain(stage.token);
-  const { size } = await stage.plane.status();
-  await page.getByRole('link', { name: new RegExp(`^${size}\\s*entries`) }).waitFor();
+  await showsSize(page, stage.plane);
   await watched.settle();
   await watched.close();
 });

@@ -2,7 +2,7 @@
 // one server, one browser signed in to both.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openPlane, openTenants, tenantFolder, type OpenedPlane, type Tenants } from '@licet/server';
-import { aPage, ask, aStage, closeBrowser, signIn, type Stage } from './browser.ts';
+import { aPage, ask, aStage, closeBrowser, showsSize, signIn, type Stage } from './browser.ts';
 
 /** Makes the folder, the workspace and the build; the tenants' planes are made beside its own. */
 let base: Stage;
@@ -52,11 +52,9 @@ test('a person of two tenants sees each below its own path, live, and nothing of
     arguments: { path: `${amber.workspace}/a.txt`, content: 'x' },
   });
   await page.getByText('files/write_file').first().waitFor();
-  const { size } = await amber.plane.status();
-  const other = await birch.plane.status();
-  expect(size).toBeGreaterThan(other.size);
-  await page.getByRole('link', { name: new RegExp(`^${size}\\s*entries`) }).waitFor();
-  await second.getByRole('link', { name: new RegExp(`^${other.size}\\s*entries`) }).waitFor();
+  expect((await amber.plane.status()).size).toBeGreaterThan((await birch.plane.status()).size);
+  await showsSize(page, amber.plane);
+  await showsSize(second, birch.plane);
   expect(await second.getByText('files/write_file').count()).toBe(0);
   for (const surface of ['Health', 'Lineage', 'Proof'] as const) {
     await page.getByRole('navigation').getByRole('link', { name: surface }).first().click();
@@ -71,8 +69,7 @@ test('the public pages of a tenant are below its path too', async () => {
   const amber = stages.get('amber')!;
   const watched = await aPage(amber);
   await watched.page.goto(`${amber.publicUrl}/console`);
-  const { size } = await amber.plane.status();
-  await watched.page.getByRole('link', { name: new RegExp(`^${size}\\s*entries`) }).waitFor();
+  await showsSize(watched.page, amber.plane);
   await watched.settle();
   await watched.close();
 });

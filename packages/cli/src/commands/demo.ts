@@ -53,10 +53,12 @@ export function demo(program: Command): void {
         process.stdout.write(
           `${JSON.stringify({ ...report, demo: supervisor.address, url: world.plane.url, publicUrl: world.plane.publicUrl, folder: world.folder })}\n`,
         );
-      say(`\nTry it yourself: ${supervisor.address}`);
-      say(
-        `The plane stays up: ${world.plane.url} (control), ${world.plane.publicUrl} (public). Ctrl-C ends it all.`,
-      );
+      const control = world.plane.url.replace('//127.0.0.1', '//localhost');
+      say('\nOpen in a browser; the address signs you in:');
+      say(`  try it yourself, kill the plane  ${supervisor.address}`);
+      say(`  console, health, lineage         ${control}/console#token=${world.operatorToken}`);
+      say(`  what the public sees             ${world.plane.publicUrl}/console`);
+      say('The plane stays up. Ctrl-C ends it all.');
       await new Promise((resolve) => {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);

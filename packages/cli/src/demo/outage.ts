@@ -10,7 +10,10 @@ import { there } from './world.ts';
 
 export const outage: Scenario = async ({ world, claim, tell }) => {
   const agent = await world.agent('Night shift');
-  const door = createDoor(agent.plane, agent.plane.pinned);
+  const warnings: Error[] = [];
+  const door = createDoor(agent.plane, agent.plane.pinned, {
+    onWarning: (warning) => void warnings.push(warning),
+  });
   const path = join(world.workspace, 'shift.txt');
   let beats = 0;
   let stop = false;
@@ -91,7 +94,11 @@ export const outage: Scenario = async ({ world, claim, tell }) => {
     see(ended !== 'late' && ended instanceof Halted, `the work ended with ${String(ended)}`);
     await new Promise((resolve) => setTimeout(resolve, 300));
     see(beats === at, 'it still beats');
-    return `after ${at} beats the work stopped by its own clock, with nobody there to tell it`;
+    see(
+      await until(() => warnings.some(({ message }) => message.includes('in doubt')), 5_000),
+      'nobody was told that its outcome could not be reported',
+    );
+    return `after ${at} beats the work stopped by its own clock; nobody was there to take its report, and the door says so`;
   });
 
   tell('The plane is started again on the same folder.');

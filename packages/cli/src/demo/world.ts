@@ -51,6 +51,8 @@ export interface World {
   readonly plane: PlaneProcess;
   readonly trust: Trust;
   readonly trustPath: string;
+  /** What signs the person in at the console. */
+  readonly operatorToken: string;
   /** The person at the console. */
   operator(): Promise<Connected>;
   /** Registers an agent in the group of assistants. */
@@ -114,8 +116,8 @@ export async function openWorld(options: {
   const trust = await readTrustStore(state);
   const { origin } = trust.logs[0]!;
   const paths = statePaths(state, origin);
-  const token = (await readFile(paths.operatorToken, 'utf8')).trim();
-  const operator = (): Promise<Connected> => connect({ url: plane.url, trust, token });
+  const operatorToken = (await readFile(paths.operatorToken, 'utf8')).trim();
+  const operator = (): Promise<Connected> => connect({ url: plane.url, trust, token: operatorToken });
   const sessions: ToolSession[] = [];
 
   return {
@@ -126,6 +128,7 @@ export async function openWorld(options: {
     plane,
     trust,
     trustPath: paths.trust,
+    operatorToken,
     operator,
     cli,
     spawnCli: (args) => spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }),

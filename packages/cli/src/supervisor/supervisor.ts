@@ -7,7 +7,6 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { statePaths } from '@licet/server';
 import { base64url } from '@licet/evidence';
 import type { World } from '../demo/world.ts';
 import { killPlane, restartPlane } from './outage.ts';
@@ -40,10 +39,7 @@ export async function openSupervisor(
   options: { readonly port?: number } = {},
 ): Promise<Supervisor> {
   const theatre = await openTheatre(world);
-  const operatorToken = (
-    await readFile(statePaths(world.env['LICET_STATE']!, world.trust.logs[0]!.origin).operatorToken, 'utf8')
-  ).trim();
-  const desk = new Desk(theatre, operatorToken);
+  const desk = new Desk(theatre);
   const server = createServer((request, response) => void desk.answer(request, response));
   server.requestTimeout = 10_000;
   await new Promise<void>((resolve, reject) => {
@@ -86,15 +82,13 @@ class Desk {
   readonly #cookie = base64url(randomBytes(24));
   readonly #csrf = base64url(randomBytes(24));
   readonly #theatre: Theatre;
-  readonly #operatorToken: string;
   #hosts: ReadonlySet<string> = new Set();
   /** What runs now. */
   #busy: string | undefined;
   readonly #streams = new Set<ServerResponse>();
 
-  constructor(theatre: Theatre, operatorToken: string) {
+  constructor(theatre: Theatre) {
     this.#theatre = theatre;
-    this.#operatorToken = operatorToken;
     theatre.scenarios = () => this.#scenarios();
   }
 
@@ -296,8 +290,8 @@ class Desk {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const tell = (view: DemoView): void => void response.write(`data: ${JSON.stringify(view)}\n\n`);
     this.#streams.add(response);
-    tell(this.#theatre.view(this.#operatorToken));
-    const stop = this.#theatre.subscribe(tell, this.#operatorToken);
+    tell(this.#theatre.view());
+    const stop = this.#theatre.subscribe(tell);
     const beat = setInterval(() => void response.write(': here\n\n'), 15_000);
     request.on('close', () => {
       clearInterval(beat);

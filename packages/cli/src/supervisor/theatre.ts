@@ -120,14 +120,14 @@ export class Theatre {
     return this.#runs;
   }
 
-  view(token: string): DemoView {
-    const { plane, trust, folder } = this.world;
+  view(): DemoView {
+    const { plane, trust, folder, operatorToken } = this.world;
     return {
       plane: {
         ...this.#plane,
         url: plane.url,
         publicUrl: plane.publicUrl,
-        consoleUrl: `${plane.url.replace('//127.0.0.1', '//localhost')}/console#token=${token}`,
+        consoleUrl: `${plane.url.replace('//127.0.0.1', '//localhost')}/console#token=${operatorToken}`,
         origin: trust.logs[0]!.origin,
       },
       folder,
@@ -208,8 +208,8 @@ export class Theatre {
     await Promise.allSettled(todo.map(async (one) => one()));
   }
 
-  subscribe(listener: (view: DemoView) => void, token: string): () => void {
-    const one = (): void => listener(this.view(token));
+  subscribe(listener: (view: DemoView) => void): () => void {
+    const one = (): void => listener(this.view());
     this.#listeners.add(one);
     void this.look();
     return () => this.#listeners.delete(one);

@@ -9,8 +9,9 @@ export const consoleRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/',
-    beforeLoad: () => {
-      throw redirect({ to: '/console', replace: true });
+    beforeLoad: ({ location }) => {
+      // What follows the # may be the token that signs in.
+      throw redirect({ to: '/console', hash: location.hash, replace: true });
     },
   }),
   createRoute({
