@@ -29,7 +29,16 @@ const text = Type.String();
 const linked = { consistency: Type.Optional(list(text)) };
 export const Proven = open({ entry: text, proof: text });
 const Disclosure = Type.Tuple([text, text, AnyJson]);
-const Group = open({ group: text, need: Whole, until: Whole });
+const Group = open({
+  group: text,
+  need: Whole,
+  until: Whole,
+  also: Type.Optional(list(open({ group: text, at: Whole }))),
+  apart: Type.Optional(list(text)),
+  ttl: Type.Optional(Whole),
+  reason: Type.Optional(Type.Literal(true)),
+  method: Type.Optional(Type.Literal('passkey')),
+});
 const Position = { leaf: Digest, index: Whole };
 
 export const PermittedAnswer = open({

@@ -9,6 +9,7 @@ import type {
   Custody,
   Entry,
   Grade,
+  HoldGroup,
   Json,
   PublicJwk,
   ScopeKind,
@@ -99,7 +100,7 @@ export interface Held extends Linked {
   readonly code: string;
   readonly reason: string;
   readonly policies: readonly string[];
-  readonly holds: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+  readonly holds: readonly HoldGroup[];
   readonly next: string;
   readonly refusal?: ProvenEntry;
 }
@@ -206,7 +207,7 @@ export interface ExecutionView {
     readonly leaf: string;
     readonly index: number;
     readonly untilMs: number;
-    readonly groups: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+    readonly groups: readonly HoldGroup[];
     readonly approvals: readonly { readonly group: string; readonly by: string; readonly verdict: string }[];
   };
   /** Only for callers who may read arguments. */

@@ -94,6 +94,7 @@ async function collect(
       const entry = await add(index);
       if (entry === undefined) continue;
       if (entry.type === 'approval') {
+        if (entry.identity !== undefined) await addLeaf(entry.identity);
         const [approver] = await store.read([{ kind: 'identity', id: entry.by }]);
         if (approver !== undefined) await addLeaf((approver.value as { readonly leaf: string }).leaf);
       }

@@ -186,11 +186,7 @@ function verdictOf(evaluation: Evaluation, engine: string, nowMs: number): Verdi
         : { code: evaluation.code }),
     reasons: evaluation.reasons,
     ...(evaluation.failedLink === undefined ? {} : { failedLink: evaluation.failedLink }),
-    holds: (evaluation.holds ?? []).map(({ group, need, untilMs }) => ({
-      group,
-      need,
-      untilMs: untilMs ?? nowMs + HOLD_MS,
-    })),
+    holds: (evaluation.holds ?? []).map((ask) => ({ ...ask, untilMs: ask.untilMs ?? nowMs + HOLD_MS })),
     leaseMs: terms.leaseMs,
     maxMs: terms.maxMs,
     assurance: terms.assurance ?? 'logged',

@@ -36,11 +36,7 @@ export async function recall(
   const record = await recordOf(store, row);
   const disclosures = record === undefined ? {} : { disclosures: disclosuresOf(record.body) };
   if (row.permit === undefined) {
-    const holds = (row.hold?.groups ?? []).map(({ group, need, until }) => ({
-      group,
-      need,
-      untilMs: until,
-    }));
+    const holds = (row.hold?.groups ?? []).map(({ until, ...ask }) => ({ ...ask, untilMs: until }));
     const verdict = row.state === 'held' || row.state === 'approved' ? 'hold' : 'deny';
     const code = row.code ?? 'policy';
     const entries = await provenAt(store, [row.decision.index]);

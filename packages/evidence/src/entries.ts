@@ -76,6 +76,24 @@ const logHead = s.object({ size: s.integer(), root: digest });
 
 const common = { v: s.literal(1), origin, tenant: id, at: time, nonce };
 
+/** What one group is asked for: how many of its members until when, and on what terms (docs/formats/entries.md, "refusal"). */
+const holdGroup = s.object(
+  { group: id, need: s.integer(1, 16), until: time },
+  {
+    /** From `at` on, members of this other group may approve in its place. */
+    also: s.list(s.object({ group: id, at: time }), 4),
+    /** Each approver stands for another one of these groups. */
+    apart: s.list(id, 8),
+    /** Longest life of an approval, milliseconds. */
+    ttl: s.integer(1),
+    /** Who rejects says why. */
+    reason: s.literal(true),
+    /** Only approvals signed by a passkey count. */
+    method: s.literal('passkey'),
+  },
+);
+export type HoldGroup = s.Of<typeof holdGroup>;
+
 /** What a decision is about; complete in a permit, as far as known in a refusal. */
 const subject = {
   exec: executionId,
@@ -128,11 +146,7 @@ const refusalShape = s.object(
     ...subject,
     ...subjectExtras,
     failedLink: s.integer(0, MAX_CHAIN),
-    /** `method`: only approvals of that kind count. */
-    holds: s.list(
-      s.object({ group: id, need: s.integer(1, 16), until: time }, { method: s.literal('passkey') }),
-      8,
-    ),
+    holds: s.list(holdGroup, 8),
     /** The entry this refusal is about: a lapsed hold, a start whose renewal was refused, a spent permit. */
     of: digest,
   },
@@ -228,8 +242,13 @@ const shapes = {
     },
     {
       assertion: digest,
-      /** The approver's `identity` entry as it stood. */
+      /** Of a rejection: why, as a code, and the commitment to what the person wrote. */
+      reason: code,
+      note: digest,
+      /** The approver's `identity` entry, as it stood then. */
       identity: digest,
+      /** The standing approval that gave it. */
+      standing: digest,
     },
   ),
   containment: s.object(

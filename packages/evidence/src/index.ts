@@ -126,6 +126,7 @@ export {
   type OutcomeStatus,
   type Passkey,
   type PermitEntry,
+  type HoldGroup,
   type RefusalEntry,
   type ScopeKind,
   type StartEntry,
@@ -228,6 +229,7 @@ export {
   type ExecutionRecord,
   type SignedBundle,
 } from './evidence-bundle.ts';
+export { quorumOf, type Approver } from './quorum.ts';
 export { verifyBundle, type RungReport, type VerifyOptions, type VerifyReport } from './verify-bundle.ts';
 export {
   RUNG_NAMES,

@@ -25,7 +25,7 @@ import {
 } from '../src/index.ts';
 import { nodeCrypto } from '../src/node.ts';
 import { digestOf, hashes, T0, TestLog, testKey } from './build/log.ts';
-import { EXEC, OTHER_EXEC, tell, type Story, type Twist } from './build/story.ts';
+import { asking, EXEC, OTHER_EXEC, tell, type Story, type Twist } from './build/story.ts';
 
 const crypto: Crypto = nodeCrypto;
 const redecide = async () => ({ status: 'pass' as const });
@@ -291,6 +291,36 @@ describe('each rung fails by name', () => {
 
   it('approvals: rule 22: a signature over other bounds than the entry states', async () => {
     expect(failing(await twisted({ approval: { expires: T0 + 800_000 } }))).toEqual(['approvals']);
+  });
+
+  it.each<readonly [string, Twist]>([
+    ['by the user for whom the call is made', { approval: { by: 'user-1' } }],
+    ['by the owner of the agent', { agent: { for: 'user-2' } }],
+    ['by somebody of another group', { approver: { groups: ['finance'] } }],
+    ['by somebody without the role', { approver: { roles: [] } }],
+    ['by an identity that was revoked', { approver: { op: 'revoke' } }],
+    ['by an agent', { approver: { kind: 'agent' } }],
+    [
+      'by the group above before its time',
+      { approver: { groups: ['chiefs'] }, holds: [asking({ also: [{ group: 'chiefs', at: T0 + 60_000 }] })] },
+    ],
+    ['that lives longer than the hold lets it', { holds: [asking({ ttl: 60_000 })] }],
+    [
+      'by a token where the hold asks for a passkey',
+      { approval: { method: 'token' }, holds: [asking({ method: 'passkey' })] },
+    ],
+    ['alone where two are asked', { holds: [asking({ need: 2 })] }],
+    ['by somebody of none of the departments', { holds: [asking({ apart: ['treasury'] })] }],
+  ])('approvals: rule 22: not an approval %s', async (_, twist) => {
+    expect(failing(await twisted(twist))).toEqual(['approvals']);
+  });
+
+  it('approvals: the group above after its time had come', async () => {
+    const report = await twisted({
+      approver: { groups: ['chiefs'] },
+      holds: [asking({ also: [{ group: 'chiefs', at: T0 }], apart: ['chiefs'] })],
+    });
+    expect(status(report)['approvals']).toBe('pass');
   });
 
   it('approvals: rule 22: a token approval is asserted by the operator', async () => {

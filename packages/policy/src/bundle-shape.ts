@@ -2,6 +2,7 @@
  * The closed shape of a bundle (DESIGN §6): every field known, of its type and within bounds. A field that is
  * not known is a fault, because a misspelt `opaque` or `floor` would otherwise loosen in silence.
  */
+import type { ApprovalSpec } from './bundle.ts';
 import { problem, type Problem } from './errors.ts';
 import { pathFault, RESOURCE_KINDS, TYPES_OF_KIND, type ResourceKind } from './resources.ts';
 import { ASSURANCES, GRADES, parseDuration } from './terms.ts';
@@ -11,6 +12,10 @@ type Check = (value: unknown, at: string, problems: Problem[]) => void;
 const ACTION = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,95}$/;
+const GROUP = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+const MAX_QUORUM = 16;
+/** Longest life of an approval (RULE 22). */
+const MAX_APPROVAL_MS = 900_000;
 const ORIGIN = /^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,199}$/;
 /** Four places and the range of Cedar's decimal; never a float (RULE 21). */
 export const DECIMAL = /^-?(0|[1-9][0-9]{0,13})(\.[0-9]{1,4})?$/;
@@ -191,6 +196,37 @@ const containmentRule: Check = (value, at, problems) => {
   })(value, at, problems);
 };
 
+const approval: Check = (value, at, problems) => {
+  closed(
+    {},
+    {
+      quorum: whole(1),
+      apart: list(text(GROUP, 'a group name')),
+      wait: duration,
+      ttl: duration,
+      escalation: list(closed({ after: duration, to: text(GROUP, 'a group name') })),
+      reason: oneOf('required'),
+      method: oneOf('passkey'),
+    },
+  )(value, at, problems);
+  if (problems.length > 0 || !isObject(value)) return;
+  const { quorum = 1, apart, wait = '15m', ttl, escalation = [] } = value as ApprovalSpec;
+  if (quorum > MAX_QUORUM) fault(problems, `${at}.quorum`, `at most ${MAX_QUORUM}`);
+  if (apart !== undefined && (new Set(apart).size !== apart.length || apart.length > 8))
+    fault(problems, `${at}.apart`, 'at most 8 groups, each once');
+  if (apart !== undefined && apart.length < quorum)
+    fault(problems, `${at}.apart`, `at least as many groups as the quorum, ${quorum}`);
+  if (ttl !== undefined && parseDuration(ttl)! > MAX_APPROVAL_MS) fault(problems, `${at}.ttl`, 'at most 15m');
+  if (escalation.length > 4) fault(problems, `${at}.escalation`, 'at most 4 steps');
+  for (const [index, step] of escalation.entries()) {
+    const before = escalation[index - 1];
+    if (parseDuration(step.after)! >= parseDuration(wait)!)
+      fault(problems, `${at}.escalation[${index}].after`, `less than the wait, ${wait}`);
+    if (before !== undefined && parseDuration(step.after)! <= parseDuration(before.after)!)
+      fault(problems, `${at}.escalation[${index}].after`, 'later than the step before it');
+  }
+};
+
 const bundle = closed(
   {
     v: oneOf(1),
@@ -207,6 +243,7 @@ const bundle = closed(
     org: text(ID, 'an organisation'),
     facts: dictionary(NAME, factType),
     containment: list(containmentRule),
+    approvals: dictionary(GROUP, approval),
     explain: oneOf('full', 'code'),
     maxAge: duration,
   },

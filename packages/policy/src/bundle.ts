@@ -82,6 +82,24 @@ export interface ContainmentRule {
   readonly within?: string;
 }
 
+/** How a group approves: who of it, how many, how long, and what then (RULE 22). Durations as in `10m`. */
+export interface ApprovalSpec {
+  /** How many different people. Default 1; a policy's `@hold("group:n")` can only raise it. */
+  readonly quorum?: number;
+  /** Each approver must stand for another one of these groups: two signatures from two departments. */
+  readonly apart?: readonly string[];
+  /** How long a hold waits for the group. Default 15 min; a policy's `@until` can only shorten it. */
+  readonly wait?: string;
+  /** How long an approval counts. Default and most: 15 min. */
+  readonly ttl?: string;
+  /** From when on members of another group may approve as well. */
+  readonly escalation?: readonly { readonly after: string; readonly to: string }[];
+  /** Who rejects must say why. */
+  readonly reason?: 'required';
+  /** `passkey`: only approvals that a passkey signed count. */
+  readonly method?: 'passkey';
+}
+
 export type Layer = 'org' | 'team';
 
 export interface Bundle {
@@ -101,6 +119,7 @@ export interface Bundle {
   readonly pins: { readonly [action: string]: string };
   readonly facts?: { readonly [name: string]: FactType };
   readonly containment?: readonly ContainmentRule[];
+  readonly approvals?: { readonly [group: string]: ApprovalSpec };
   /** What a denial shows of policies that have no `@explain`. Default `code` (RULE 45). */
   readonly explain?: 'full' | 'code';
   /** Age after which the bundle decides nothing any more, as in `30d`. Default: none. */

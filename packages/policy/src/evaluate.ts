@@ -136,7 +136,7 @@ function verdictOf(subject: Subject, set: PolicySet): Verdict {
   const failing = first.perPair.filter((pair) => pair.verdict === 'deny');
   // A pair denied for want of a permit is lifted by nobody.
   if (failing.some((pair) => pair.reasons.length === 0)) return first;
-  const holds = holdsOf(set, first.reasons, nowMsOf(subject.inputs));
+  const holds = holdsOf(set, first.reasons, subject.loaded.approvals, nowMsOf(subject.inputs));
   if (holds === undefined) return first;
   // RULE 15: assume exactly the union of the approvals asked for, and see that it allows.
   const given = subject.inputs.context['approvals'] as readonly string[];

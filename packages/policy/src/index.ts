@@ -8,6 +8,7 @@ export {
   parseBundle,
   verifyBundleSignatures,
   type ActionSpec,
+  type ApprovalSpec,
   type Bundle,
   type BundleRef,
   type ContainmentRule,

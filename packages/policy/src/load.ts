@@ -8,6 +8,7 @@ import {
   bundleRef,
   parseBundle,
   type ActionSpec,
+  type ApprovalSpec,
   type Bundle,
   type BundleRef,
   type ContainmentRule,
@@ -44,6 +45,8 @@ export interface LoadedBundle {
   readonly facts: Readonly<Record<string, FactType>>;
   readonly pins: Readonly<Record<string, string>>;
   readonly containment: readonly ContainmentRule[];
+  /** How each group approves; a group that is not named has the defaults. */
+  readonly approvals: Readonly<Record<string, ApprovalSpec>>;
   /** Milliseconds after publication from which nothing is decided; undefined: no such age. */
   readonly maxAgeMs?: number;
   /** True when a permit without conditions covers every governed action for anybody: nothing is being stopped. */
@@ -75,6 +78,7 @@ export function loadBundle(
   const limits = mergeFixed('limit', org?.limits ?? {}, team.limits, problems);
   const facts = mergeFixed('fact', org?.facts ?? {}, team.facts ?? {}, problems);
   const pins = mergeFixed('pin', org?.pins ?? {}, team.pins, problems);
+  const approvals = mergeFixed('approval group', org?.approvals ?? {}, team.approvals ?? {}, problems);
   checkMeters(actions, limits, problems);
 
   const schema = cedarSchema(actions, limits, facts);
@@ -89,7 +93,8 @@ export function loadBundle(
         problems,
       ),
     );
-  checkQuorums(policies, problems);
+  checkQuorums(policies, approvals, problems);
+  checkHoldsOfOrganisation(policies, org?.approvals ?? {}, team.approvals ?? {}, problems);
   validatePolicies(engine.cedar, schema, policies, problems);
   if (problems.length > 0)
     throw new PolicyError(
@@ -121,6 +126,7 @@ export function loadBundle(
     limits,
     facts,
     pins,
+    approvals,
     containment: [...(org?.containment ?? []), ...(team.containment ?? [])],
     ...(ages.length === 0 ? {} : { maxAgeMs: Math.min(...ages) }),
     observing: enforced.some(permitsEverything),
@@ -253,22 +259,47 @@ function checkMeters(
 }
 
 /** One group cannot be met at two quorums: `context.approvals` holds names only. */
-function checkQuorums(policies: readonly Policy[], problems: Problem[]): void {
+function checkQuorums(
+  policies: readonly Policy[],
+  approvals: Readonly<Record<string, ApprovalSpec>>,
+  problems: Problem[],
+): void {
   const needs = new Map<string, number>();
   for (const { annotations, file, line, layer } of policies) {
     if (annotations.hold === undefined) continue;
     const { group, need } = annotations.hold;
+    const fault = (message: string): void =>
+      void problems.push(problem('hold', message, { file, line, layer, policy: annotations.id }));
     const known = needs.get(group);
     if (known !== undefined && known !== need)
-      problems.push(
-        problem('hold', `the group ${group} is asked for ${known} and for ${need} approvals`, {
-          file,
-          line,
-          layer,
-          policy: annotations.id,
-        }),
-      );
+      fault(`the group ${group} is asked for ${known} and for ${need} approvals`);
+    const apart = Object.hasOwn(approvals, group) ? approvals[group]!.apart : undefined;
+    if (apart !== undefined && apart.length < need)
+      fault(`the group ${group} is asked for ${need} approvals apart, from ${apart.length} groups`);
     needs.set(group, need);
+  }
+  // A misspelt group would leave the real one with a quorum of one, in silence.
+  for (const group of Object.keys(approvals))
+    if (!needs.has(group)) problems.push(inBundle('hold', `no policy holds for the approval group ${group}`));
+}
+
+/** RULE 20: whom the organisation's holds ask is the organisation's to say: an escalation of the team's would lift them. */
+function checkHoldsOfOrganisation(
+  policies: readonly Policy[],
+  org: Readonly<Record<string, ApprovalSpec>>,
+  team: Readonly<Record<string, ApprovalSpec>>,
+  problems: Problem[],
+): void {
+  for (const { layer, annotations } of policies) {
+    const group = annotations.hold?.group;
+    if (layer !== 'org' || group === undefined) continue;
+    if (Object.hasOwn(team, group) && !Object.hasOwn(org, group))
+      problems.push(
+        inBundle(
+          'layer',
+          `the approval group ${group} is the organisation's: its own bundle says how it approves`,
+        ),
+      );
   }
 }
 

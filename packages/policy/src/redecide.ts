@@ -18,6 +18,7 @@ import { DECIDABLE_CODES, type DenyCode } from './deny-codes.ts';
 import { loadMandates, parseMandateBody, type MandateAt } from './mandate.ts';
 import type { Engine } from './engine.ts';
 import { evaluateExact, type Evaluation } from './evaluate.ts';
+import type { Hold } from './holds.ts';
 import { buildInput, resourceEntities, resourceRefs } from './input.ts';
 import { loadBundle, type LoadedBundle } from './load.ts';
 import { ASSURANCES, GRADES, type Assurance, type Confinement, type Grade } from './terms.ts';
@@ -44,7 +45,7 @@ export interface DecidedEntry {
   readonly verdict?: 'deny' | 'hold';
   readonly code?: string;
   readonly failedLink?: number;
-  readonly holds?: readonly { readonly group: string; readonly need: number }[];
+  readonly holds?: readonly Omit<Hold, 'untilMs'>[];
 }
 
 /** What one committed part of an execution shows: `[salt, name, value]`, and how much it withholds. */
@@ -268,8 +269,17 @@ function compare(entry: DecidedEntry, evaluation: Evaluation, differences: strin
   if (entry.type === 'refusal') {
     if (entry.code !== evaluation.code) differences.push('code');
     if (entry.failedLink !== evaluation.failedLink) differences.push('failedLink');
-    const asks = (list: readonly { readonly group: string; readonly need: number }[] | undefined): Json =>
-      (list ?? []).map(({ group, need }) => ({ group, need }));
+    // Whom it asks and on what terms; how long it waits may be cut short by its parent (RULE 18).
+    const asks = (list: readonly Omit<Hold, 'untilMs'>[] | undefined): Json =>
+      (list ?? []).map(({ group, need, also, apart, ttl, reason, method }) => ({
+        group,
+        need,
+        also: (also ?? []).map((step) => ({ ...step })),
+        apart: [...(apart ?? [])],
+        ttl: ttl ?? null,
+        reason: reason ?? false,
+        method: method ?? 'token',
+      }));
     if (!same(asks(entry.holds), asks(evaluation.holds))) differences.push('holds');
     return;
   }

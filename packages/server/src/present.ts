@@ -156,7 +156,7 @@ function held(answered: Answered, reply: Refused): Held {
     executionId: reply.exec,
     reason: answered.explain?.advice ?? `This waits for approval by ${groups.join(', ')}.`,
     policies: answered.explain?.show === 'full' ? reply.reasons : [],
-    holds: reply.holds.map(({ group, need, untilMs }) => ({ group, need, until: untilMs })),
+    holds: reply.holds.map(({ untilMs, ...ask }) => ({ ...ask, until: untilMs })),
     next: WAIT,
     ...recorded(answered),
   };

@@ -1,38 +1,66 @@
 // Approvals at the moment they are spent: role, revocation, separation of duties and expiry are looked at again in the
 // commit that starts, not only when the approver pressed the button (RULE 22).
-import type { BundleRef } from '@licet/evidence';
+import { quorumOf, type BundleRef, type HoldGroup } from '@licet/evidence';
 import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 
 /** The group of the built-in rule that some operator actions need a second person (RULE 34). */
 export const SECOND_PERSON = 'second-person';
 
-/** True when this identity may still approve for the group. */
-export function mayApprove(rows: RowReader, execution: ExecutionRow, by: string, group: string): boolean {
+/** What a hold, or one before it, asks of a group. */
+export const askOf = (execution: ExecutionRow, group: string): HoldGroup | undefined =>
+  asksOf(execution).find((one) => one.group === group);
+
+const asksOf = ({ hold }: ExecutionRow): readonly HoldGroup[] => [
+  ...(hold?.groups ?? []),
+  ...(hold?.earlier ?? []),
+];
+
+/** True when this identity may approve for the group now. */
+export function mayApprove(
+  rows: RowReader,
+  execution: ExecutionRow,
+  { by, group, nowMs }: { readonly by: string; readonly group: string; readonly nowMs: number },
+): boolean {
   const approver = rows.get('identity', by);
   if (approver === undefined || approver.revoked || approver.kind !== 'user') return false;
-  // Separation of duties: nobody approves what is done in their own name.
-  if (execution.chain.some((link) => link.id === by)) return false;
+  if (ownsPartOf(rows, execution, by)) return false;
   if (group === SECOND_PERSON)
     return approver.roles.includes('operator') || approver.roles.includes('author');
-  return approver.roles.includes('approver') && approver.groups.includes(group);
+  if (!approver.roles.includes('approver')) return false;
+  // Once the time of an escalation has come, members of that group speak for this one too.
+  const also = (askOf(execution, group)?.also ?? []).filter(({ at }) => at <= nowMs);
+  return [group, ...also.map((step) => step.group)].some((one) => approver.groups.includes(one));
 }
+
+/** Separation of duties: nobody approves what is done in their own name, or by an agent of theirs. */
+const ownsPartOf = (rows: RowReader, { chain }: ExecutionRow, by: string): boolean =>
+  chain.some(({ id }) => id === by || rows.get('identity', id)?.for === by);
 
 /** Approvals of a held execution that count now. */
 export const standing = (rows: RowReader, execution: ExecutionRow, nowMs: number): readonly ApprovalRow[] =>
   (execution.approvals ?? []).filter(
     (one) =>
-      one.verdict === 'approve' && one.expiresAtMs > nowMs && mayApprove(rows, execution, one.by, one.group),
+      one.verdict === 'approve' &&
+      one.expiresAtMs > nowMs &&
+      (askOf(execution, one.group)?.method === undefined || one.method === 'passkey') &&
+      mayApprove(rows, execution, { ...one, nowMs }),
   );
+
+/** True when these approvals are enough for what the group is asked. */
+export const quorumMet = (rows: RowReader, ask: HoldGroup, approvals: readonly ApprovalRow[]): boolean =>
+  quorumOf(
+    approvals
+      .filter((one) => one.group === ask.group && one.verdict === 'approve')
+      .map(({ by }) => ({ subject: by, groups: rows.get('identity', by)?.groups ?? [] })),
+    ask.apart,
+  ) >= ask.need;
 
 /** Groups of the hold, and of those before it, whose quorum is met: what `context.approvals` holds (RULE 15). */
 export function approvedGroups(rows: RowReader, execution: ExecutionRow, nowMs: number): readonly string[] {
   const valid = standing(rows, execution, nowMs);
-  return [...(execution.hold?.groups ?? []), ...(execution.hold?.earlier ?? [])]
-    .filter(
-      ({ group, need }) =>
-        new Set(valid.filter((one) => one.group === group).map((one) => one.by)).size >= need,
-    )
+  return asksOf(execution)
+    .filter((ask) => quorumMet(rows, ask, valid))
     .map(({ group }) => group);
 }
 

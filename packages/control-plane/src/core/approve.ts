@@ -15,17 +15,26 @@ export function approve(draft: Draft, command: ApproveCommand): Transition {
     return conflict('not_held');
   if (row.hold.leaf !== command.hold) return conflict('other_hold');
   if (draft.nowMs >= row.hold.untilMs || isOfOldSegment(draft, row)) return conflict('hold_expired');
-  if (!row.hold.groups.some(({ group }) => group === command.group)) return conflict('other_group');
-  if (!mayApprove(draft, row, command.caller.subject, command.group)) return conflict('may_not_approve');
+  const { group, verdict, caller, method, assertion, reason } = command;
+  const ask = row.hold.groups.find((one) => one.group === group);
+  if (ask === undefined) return conflict('other_group');
+  if (!mayApprove(draft, row, { by: caller.subject, group, nowMs: draft.nowMs }))
+    return conflict('may_not_approve');
+  if (ask.method === 'passkey' && verdict === 'approve' && method !== 'passkey')
+    return conflict('passkey_required');
+  if (ask.reason === true && verdict === 'reject' && reason === undefined) return conflict('reason_required');
   draft.append('approval', {
     exec: row.exec,
     hold: { index: row.hold.index, leaf: row.hold.leaf },
-    group: command.group,
-    verdict: command.verdict,
-    by: command.caller.subject,
-    method: command.method,
-    expires: Math.min(command.expiresMs, draft.nowMs + APPROVAL_TTL_MS),
-    ...(command.assertion === undefined ? {} : { assertion: command.assertion }),
+    group,
+    verdict,
+    by: caller.subject,
+    method,
+    identity: draft.get('identity', caller.subject)!.leaf,
+    expires: Math.min(command.expiresMs, draft.nowMs + (ask.ttl ?? APPROVAL_TTL_MS)),
+    ...(assertion === undefined ? {} : { assertion }),
+    ...(reason === undefined ? {} : { reason: reason.code }),
+    ...(reason?.note === undefined ? {} : { note: reason.note }),
   });
   return draft.reply({
     kind: 'approval',

@@ -7,6 +7,7 @@ import type {
   Confine,
   Custody,
   Grade,
+  HoldGroup,
   IdentityEntry,
   OutcomeStatus,
   PublicJwk,
@@ -60,13 +61,16 @@ export interface ConsequenceRule {
   readonly withinMs?: number;
 }
 
+/** What a hold asks of one group; all but the time it waits as in the entry. */
+export type HoldAsk = Omit<HoldGroup, 'until'> & { readonly untilMs: number };
+
 /** What the policy said, as far as Apply needs it. */
 export interface Verdict {
   readonly verdict: 'allow' | 'deny' | 'hold';
   readonly code?: string;
   readonly reasons: readonly string[];
   readonly failedLink?: number;
-  readonly holds: readonly { readonly group: string; readonly need: number; readonly untilMs: number }[];
+  readonly holds: readonly HoldAsk[];
   readonly leaseMs: number;
   readonly maxMs: number;
   readonly assurance: Assurance;
@@ -188,6 +192,8 @@ export interface ApproveCommand {
   readonly method: 'token' | 'passkey';
   readonly expiresMs: number;
   readonly assertion?: string;
+  /** Of a rejection: a code, and the commitment to what the person wrote. */
+  readonly reason?: { readonly code: string; readonly note?: string };
 }
 
 /** Grants a mandate that its giver signed, or ends one (RULE 17). */
@@ -335,7 +341,7 @@ export type Reply =
       readonly verdict: 'deny' | 'hold';
       readonly failedLink?: number;
       readonly reasons: readonly string[];
-      readonly holds: readonly { readonly group: string; readonly need: number; readonly untilMs: number }[];
+      readonly holds: readonly HoldAsk[];
       readonly retryAfterMs?: number;
     }
   /** The same request was decided before: read it back, never decide again (RULE 6). */

@@ -207,7 +207,7 @@ function hold(
   const { reasons, code = 'policy' } = command.verdict;
   if (before?.hold !== undefined && unchanged(draft, command, before)) {
     // RULE 23: asking again about a hold that has not changed appends nothing.
-    const same = before.hold.groups.map(({ group, need, until }) => ({ group, need, untilMs: until }));
+    const same = before.hold.groups.map(({ until, ...ask }) => ({ ...ask, untilMs: until }));
     return draft.reply({
       kind: 'refused',
       exec,
@@ -217,18 +217,25 @@ function hold(
       holds: same,
     });
   }
-  const { leaf } = draft.append(
-    'refusal',
-    {
-      ...subject(draft, command, exec),
-      verdict: 'hold',
-      code,
-      ...(command.verdict.failedLink === undefined ? {} : { failedLink: command.verdict.failedLink }),
-      holds: holds.map(({ group, need, untilMs }) => ({ group, need, until: untilMs })),
-      ...(before?.hold === undefined ? {} : { prior: before.hold.leaf }),
-    },
-    { detail: { request: command.request, recognition: command.recognition } },
-  );
+  let leaf: string;
+  try {
+    leaf = draft.append(
+      'refusal',
+      {
+        ...subject(draft, command, exec),
+        verdict: 'hold',
+        code,
+        ...(command.verdict.failedLink === undefined ? {} : { failedLink: command.verdict.failedLink }),
+        holds: holds.map(({ untilMs, ...ask }) => ({ ...ask, until: untilMs })),
+        ...(before?.hold === undefined ? {} : { prior: before.hold.leaf }),
+      },
+      { detail: { request: command.request, recognition: command.recognition } },
+    ).leaf;
+  } catch (error) {
+    if (error instanceof EvidenceError && error.code === 'ERR_ENTRY_TOO_LARGE')
+      return refuse(draft, command, exec, { code: 'too_large' });
+    throw error;
+  }
   observeShadow(draft, command, leaf, exec);
   return draft.reply({ kind: 'refused', exec, code, verdict: 'hold', reasons, holds });
 }

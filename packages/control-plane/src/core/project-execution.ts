@@ -1,9 +1,9 @@
 // Projection of an execution: permit, start, outcome, refusal and approval each move its row (DESIGN §7).
 import type { EntryOf, RefusalEntry } from '@licet/evidence';
-import { sameBundles } from './approvals.ts';
+import { quorumMet, sameBundles } from './approvals.ts';
 import { reserve, settle } from './meters.ts';
 import { closed, denied, joined, unspent } from './project-run.ts';
-import type { ExecutionRow, RowReader } from './rows.ts';
+import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
 import { move } from './states.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
 
@@ -202,7 +202,17 @@ export function approval(
   const found = rows.get('execution', entry.exec);
   if (found?.hold === undefined || found.hold.leaf !== entry.hold.leaf) return [];
   const row = { ...found, hold: found.hold, entries: withEntry(found, index) };
-  const one = { leaf, group: entry.group, by: entry.by, verdict: entry.verdict, expiresAtMs: entry.expires };
+  const one: ApprovalRow = {
+    leaf,
+    group: entry.group,
+    by: entry.by,
+    verdict: entry.verdict,
+    method: entry.method,
+    atMs: entry.at,
+    expiresAtMs: entry.expires,
+    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...(entry.standing === undefined ? {} : { standing: entry.standing }),
+  };
   const approvals = [
     ...(row.approvals ?? []).filter((other) => other.group !== one.group || other.by !== one.by),
     one,
@@ -218,10 +228,7 @@ export function approval(
       }),
     ];
   }
-  const complete = row.hold.groups.every(
-    ({ group, need }) =>
-      approvals.filter((each) => each.group === group && each.verdict === 'approve').length >= need,
-  );
+  const complete = row.hold.groups.every((ask) => quorumMet(rows, ask, approvals));
   return [
     put('execution', entry.exec, {
       ...row,

@@ -66,7 +66,7 @@ function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow)
     const stands =
       approval !== undefined &&
       approval.expiresAtMs > draft.nowMs &&
-      mayApprove(draft, row, approval.by, approval.group);
+      mayApprove(draft, row, { ...approval, nowMs: draft.nowMs });
     if (!stands) return { code: 'approval_expired' };
   }
   return (

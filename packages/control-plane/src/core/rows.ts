@@ -8,6 +8,7 @@ import type {
   Custody,
   Grade,
   Heads,
+  HoldGroup,
   IdentityEntry,
   Meter,
   PublicJwk,
@@ -99,7 +100,13 @@ export interface ApprovalRow {
   readonly group: string;
   readonly by: string;
   readonly verdict: 'approve' | 'reject';
+  readonly method: 'token' | 'passkey';
+  readonly atMs: number;
   readonly expiresAtMs: number;
+  /** Of a rejection: why, as a code. */
+  readonly reason?: string;
+  /** Leaf of the standing approval that gave it. */
+  readonly standing?: string;
 }
 
 export interface ExecutionRow {
@@ -130,10 +137,10 @@ export interface ExecutionRow {
   readonly hold?: {
     readonly leaf: string;
     readonly index: number;
-    readonly groups: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+    readonly groups: readonly HoldGroup[];
     readonly untilMs: number;
     /** Groups that earlier holds of this execution asked for: their approvals still count (finance, then legal). */
-    readonly earlier?: readonly { readonly group: string; readonly need: number; readonly until: number }[];
+    readonly earlier?: readonly HoldGroup[];
   };
   readonly approvals?: readonly ApprovalRow[];
   readonly permit?: {

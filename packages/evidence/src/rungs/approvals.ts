@@ -1,10 +1,12 @@
 /**
  * The rung about people's approvals (RULE 22): each that a permit names was given for its hold, to the same call, in
- * time, by somebody who could, and a passkey's signature says so.
+ * time, by somebody who could, and a passkey's signature says so. What the hold asks stands in its entry.
  */
 import { assertionDigest, verifyApproval } from '../approvals.ts';
 import { canonicalize } from '../canonical.ts';
+import type { HoldGroup } from '../entries.ts';
 import type { Json } from '../json.ts';
+import { quorumOf } from '../quorum.ts';
 import {
   byLeaf,
   check,
@@ -53,6 +55,7 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
   const { entry } = approval;
   const hold = byLeaf(c, entry.hold.leaf, 'refusal');
   if (hold === undefined) return { status: 'fail', what: `${name}: its hold is not in this file` };
+  const terms = (hold.entry.holds ?? []).find(({ group }) => group === entry.group);
   const fits =
     entry.verdict === 'approve' &&
     approval.index < permit.index &&
@@ -61,17 +64,19 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
     hold.index < approval.index &&
     hold.entry.verdict === 'hold' &&
     entry.exec === hold.entry.exec &&
-    (hold.entry.holds ?? []).some(({ group }) => group === entry.group) &&
+    terms !== undefined &&
+    entry.expires <= entry.at + (terms.ttl ?? Number.POSITIVE_INFINITY) &&
     sameCall(c, hold, permit);
   if (!fits) return { status: 'fail', what: `${name} does not approve this call, or not in time` };
-  const terms = (hold.entry.holds ?? []).find(({ group }) => group === entry.group);
   // RULE 22: where a passkey was asked for, a token is no answer.
-  if (entry.method === 'token' && terms?.method === 'passkey')
+  if (entry.method === 'token' && terms.method === 'passkey')
     return { status: 'fail', what: `${name}: given with a token where a passkey was asked for` };
-  const approver = approverOf(c, approval);
+  const approver = approverOf(c, approval, terms);
   if (typeof approver === 'string') return { status: 'fail', what: `${name}: ${approver}` };
-  if (permit.entry.chain.some(({ id }) => id === entry.by))
-    return { status: 'fail', what: `${name}: ${entry.by} approved what is done in their own name` };
+  const owns = permit.entry.chain.some(
+    ({ id, identity }) => id === entry.by || byLeaf(c, identity, 'identity')?.entry.for === entry.by,
+  );
+  if (owns) return { status: 'fail', what: `${name}: ${entry.by} approved what is done in their own name` };
   if (entry.method === 'token')
     return { status: 'asserted', what: `${name}: given with a token; only the operator says by whom` };
   const { log } = c;
@@ -96,20 +101,30 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
 }
 
 /** The approver's identity as it stood when they approved, or why there is none that could. */
-function approverOf(c: Case, { index, entry }: Placed<'approval'>): Placed<'identity'> | string {
+function approverOf(
+  c: Case,
+  { index, entry }: Placed<'approval'>,
+  ask: HoldGroup,
+): Placed<'identity'> | string {
   const identities = ofType(c, 'identity').filter((one) => one.entry.subject === entry.by);
   const identity =
     entry.identity === undefined
       ? identities.findLast((one) => one.index < index)
       : identities.find((one) => one.id === entry.identity);
   if (identity === undefined) return `the identity of ${entry.by} is not in this file`;
-  const { op, kind, roles } = identity.entry;
+  const { op, kind, roles, groups } = identity.entry;
   const later = identities.find((one) => one.index > identity.index && one.index < index);
   if (identity.index > index || op === 'revoke' || kind !== 'user')
     return `entry ${identity.index} does not register ${entry.by} as a person`;
   if (later !== undefined) return `${entry.by} was changed by entry ${later.index} before they approved`;
-  const may = entry.group === SECOND_PERSON ? ['operator', 'author'] : ['approver'];
-  return may.some((role) => roles.includes(role)) ? identity : `${entry.by} had no role to approve with`;
+  const second = entry.group === SECOND_PERSON;
+  if (!(second ? ['operator', 'author'] : ['approver']).some((role) => roles.includes(role)))
+    return `${entry.by} had no role to approve with`;
+  // The group that was asked, or one that it had escalated to by then.
+  const asked = [ask.group, ...(ask.also ?? []).filter(({ at }) => at <= entry.at).map(({ group }) => group)];
+  return second || asked.some((group) => groups.includes(group))
+    ? identity
+    : `${entry.by} was not of ${ask.group}, or not yet asked`;
 }
 
 /** RULE 22: chain, action, audience, arguments and bundles are those of the hold. */
@@ -140,7 +155,7 @@ function sameArguments(c: Case, one: string | undefined, other: string): boolean
   return values[0] !== undefined && values[0] === values[1];
 }
 
-/** Each group of the hold has as many different approvers as it asked for. */
+/** Each group of the hold has as many different approvers as it asked for, each for another group where it says so. */
 function unmetHolds(c: Case, permit: Placed<'permit'>): readonly RungItem[] {
   const approvals = (permit.entry.approvals ?? []).flatMap((leaf) => byLeaf(c, leaf, 'approval') ?? []);
   const hold = permit.entry.prior === undefined ? undefined : byLeaf(c, permit.entry.prior, 'refusal');
@@ -148,16 +163,21 @@ function unmetHolds(c: Case, permit: Placed<'permit'>): readonly RungItem[] {
     return [
       { status: 'fail', what: `permit ${permit.index}: the hold that was approved is not in this file` },
     ];
-  return (hold.entry.holds ?? []).map(({ group, need }) => {
-    const people = new Set(
-      approvals
-        .filter(({ entry }) => entry.group === group && entry.hold.leaf === hold.id)
-        .map(({ entry }) => entry.by),
-    );
+  return (hold.entry.holds ?? []).map((ask) => {
+    const people = approvals
+      .filter(({ entry }) => entry.group === ask.group && entry.hold.leaf === hold.id)
+      .map((approval) => {
+        const approver = approverOf(c, approval, ask);
+        return {
+          subject: approval.entry.by,
+          groups: typeof approver === 'string' ? [] : approver.entry.groups,
+        };
+      });
+    const count = quorumOf(people, ask.apart);
     return check(
-      people.size >= need,
-      `permit ${permit.index}: ${group} approved`,
-      `permit ${permit.index}: ${people.size} of ${need} approvals of ${group}`,
+      count >= ask.need,
+      `permit ${permit.index}: ${ask.group} approved`,
+      `permit ${permit.index}: ${count} of ${ask.need} approvals of ${ask.group}`,
     );
   });
 }

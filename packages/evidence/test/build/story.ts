@@ -31,6 +31,7 @@ import {
   type DisclosedPart,
   type Disclosure,
   type EntryOf,
+  type HoldGroup,
   type EvidenceParts,
   type Json,
   type PermitEntry,
@@ -69,7 +70,7 @@ export interface Twist {
   readonly attestation?: Partial<EntryOf<'attestation'>>;
   readonly agent?: Partial<EntryOf<'identity'>>;
   readonly approver?: Partial<EntryOf<'identity'>>;
-  readonly holds?: EntryOf<'refusal'>['holds'];
+  readonly holds?: readonly HoldGroup[];
   readonly assertion?: Parameters<typeof assertionOver>[1];
   readonly policy?: Partial<EntryOf<'policy'>>;
   readonly containedAgent?: string;
@@ -112,6 +113,14 @@ export function assertionOver(
     signature: base64url(signature),
   };
 }
+
+/** What the hold asks of its group. */
+export const asking = (terms: Partial<HoldGroup> = {}): HoldGroup => ({
+  group: 'operators',
+  need: 1,
+  until: T0 + 900_000,
+  ...terms,
+});
 
 export function tell(twist: Twist = {}): Story {
   const log = twist.log ?? new TestLog();
@@ -253,7 +262,7 @@ export function tell(twist: Twist = {}): Story {
     verdict: 'hold',
     code: 'needs_approval',
     ...subject,
-    holds: twist.holds ?? [{ group: 'operators', need: 1, until: T0 + 900_000 }],
+    holds: twist.holds ?? [asking()],
   });
   const toSign = {
     origin: log.origin,

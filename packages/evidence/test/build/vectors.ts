@@ -17,7 +17,7 @@ import {
   type Trust,
 } from '../../src/index.ts';
 import { digestOf, hashes, T0, TestLog, testKey } from './log.ts';
-import { EXEC, OTHER_EXEC, passkey, tell, type Story, type Twist } from './story.ts';
+import { asking, EXEC, OTHER_EXEC, passkey, tell, type Story, type Twist } from './story.ts';
 
 /** One vector: what goes in as text, and what every verifier must say. Re-decision is `not checked`: no engine. */
 export interface EvidenceVector {
@@ -134,7 +134,7 @@ function cases(): readonly Case[] {
       approval: { method: 'token' },
     }),
     twisted('fail-approval-token-for-passkey', 'a token approval where the hold asked for a passkey', {
-      holds: [{ group: 'operators', need: 1, until: T0 + 900_000, method: 'passkey' }],
+      holds: [asking({ method: 'passkey' })],
       approval: { method: 'token' },
     }),
     twisted('fail-approval-ordinary-key', 'an assertion that an ordinary key of the approver made', {
@@ -148,6 +148,16 @@ function cases(): readonly Case[] {
     }),
     twisted('fail-approval-unverified', 'an authenticator that only felt a touch', {
       assertion: { flags: 0x01 },
+    }),
+    twisted('fail-approval-other-group', 'an approval by somebody of another group', {
+      approver: { groups: ['finance'] },
+    }),
+    twisted('fail-approval-early', 'an approval by the group above, before its time had come', {
+      approver: { groups: ['chiefs'] },
+      holds: [asking({ also: [{ group: 'chiefs', at: T0 + 60_000 }] })],
+    }),
+    twisted('fail-approval-quorum', 'one approval where the hold asks for two', {
+      holds: [asking({ need: 2 })],
     }),
     twisted('fail-approval-own', 'a person who approved what is done in their own name', {
       approver: { subject: 'user-1' },
