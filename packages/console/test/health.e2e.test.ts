@@ -88,7 +88,7 @@ test('the log is seen to grow, and each step is proven consistent in the page', 
   await write('d');
   // Start and outcome may be seen together or one by one; each step that is seen is proven by itself.
   await card(page, 'Log')
-    .getByText(/^[1-9]\d* step\(s\) proven consistent here\.$/)
+    .getByText(/^[1-9]\d* steps? proven consistent here\.$/)
     .waitFor();
   const shown = async (): Promise<number> =>
     Number(/Entries(\d+)/.exec((await card(page, 'Log').textContent()) ?? '')?.[1]);

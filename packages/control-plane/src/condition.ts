@@ -38,7 +38,8 @@ export async function condition(context: PlaneContext): ReturnType<Plane['state'
       ...rest,
     };
   if (loaded.observing) return { state: 'observing', why: 'Observing: nothing is being stopped.', ...rest };
-  const partly = active.length === 0 ? '' : ` ${active.length} containment(s) in force.`;
+  const partly =
+    active.length === 0 ? '' : ` ${active.length} containment${active.length === 1 ? '' : 's'} in force.`;
   return {
     state: 'enforcing',
     why: `Every request is decided by bundle version ${bundles.at(-1)?.version ?? 0}.${partly}`,

@@ -20,7 +20,7 @@ import { requirePlane, withAttached } from '../attach.ts';
 import { action, confirm, withPlane, type CommonOptions } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable, time, type Output } from '../output.ts';
+import { count, type Output, printable, time } from '../output.ts';
 import { dataFolderOf, reason, stateFolderOf } from '../places.ts';
 
 export interface Scope {
@@ -75,7 +75,9 @@ export function addContainment(program: Command): void {
         const scope = parseScope(text);
         return withAttached(options, async ({ client }) => {
           const { executions, agents } = await client.previewContainment(scope);
-          out.line(`This stops ${executions.length} execution(s) of ${agents.length} agent(s):`);
+          out.line(
+            `This stops ${count(executions.length, 'execution')} of ${count(agents.length, 'agent')}:`,
+          );
           for (const { executionId, state, action: what } of executions.slice(0, 20))
             out.line(`  ${executionId}  ${state.padEnd(9)}  ${printable(what)}`);
           if (executions.length > 20) out.line(`  and ${executions.length - 20} more`);

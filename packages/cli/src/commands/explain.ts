@@ -10,7 +10,7 @@ import { withAttached } from '../attach.ts';
 import { action, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable, type Output } from '../output.ts';
+import { count, type Output, printable } from '../output.ts';
 import { readInput, writeOutput } from '../places.ts';
 
 interface ExplainOptions {
@@ -107,7 +107,7 @@ async function tell(
   );
   for (const [name, value] of Object.entries(args))
     out.line(`  ${name.padEnd(10)} ${printable(JSON.stringify(value))}`);
-  if (withheld > 0) out.line(`  ${withheld} part(s) are withheld`);
+  if (withheld > 0) out.line(`  ${count(withheld, 'part')} withheld`);
   if (entry.type === 'refusal' && entry.failedLink !== undefined)
     out.line(
       `  refused for link ${entry.failedLink}: ${JSON.stringify(entry.chain?.[entry.failedLink]?.id ?? '?')}`,

@@ -9,7 +9,7 @@ import { openForDoor, requirePlane } from '../attach.ts';
 import { action, confirm, withJson, withPlane, type CommonOptions } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable, type Output } from '../output.ts';
+import { count, type Output, printable } from '../output.ts';
 import { dataFolderOf, reason, stateFolderOf } from '../places.ts';
 import { askActions, declareActions, type Declared } from '../tool-actions.ts';
 import { listTools } from '../tool-list.ts';
@@ -117,7 +117,7 @@ function addPin(mcp: Command): void {
           for (const { name, why } of refused)
             out.line(out.style('bad', `refused ${visible(name ?? '?')}: ${why}`));
           if (changes.length > 0) {
-            await confirm(out, `Pin these ${changes.length} change(s) of ${server}?`, options.yes);
+            await confirm(out, `Pin ${count(changes.length, 'change')} of ${server}?`, options.yes);
             await writePins(file, makePins(server, tools));
           }
           const pinned = tools.length - refused.length;
@@ -129,7 +129,7 @@ function addPin(mcp: Command): void {
             changes: changes.map(({ name, kind }) => ({ name, kind })),
             refused,
           });
-          out.line(`${out.style('good', '✓')} ${pinned} tool(s) of ${server} pinned in ${file}`);
+          out.line(`${out.style('good', '✓')} ${count(pinned, 'tool')} of ${server} pinned in ${file}`);
           return EXIT.ok;
         },
       ),

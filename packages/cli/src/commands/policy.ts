@@ -9,7 +9,7 @@ import { cedarEngine } from '../cedar.ts';
 import { action, confirm, withJson, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable } from '../output.ts';
+import { count, printable } from '../output.ts';
 import { dataFolderOf } from '../places.ts';
 import { readBundleFolder, writeBundleFolder, writeVersion } from '../policy-folder.ts';
 import { bundleDiff, showDiff, signAndPublish } from '../publish.ts';
@@ -97,7 +97,7 @@ function addCheck(policy: Command): void {
           problems: [],
         });
         out.line(
-          `${out.style('good', '✓')} version ${bundle.version}, ${bundle.policies.length} policy file(s), ${Object.keys(bundle.actions).length} actions`,
+          `${out.style('good', '✓')} version ${bundle.version}, ${count(bundle.policies.length, 'policy file')}, ${Object.keys(bundle.actions).length} actions`,
         );
         out.line(`  digest ${digest}`);
         if (observing) out.line(out.style('warn', 'Observing: nothing is being stopped.'));

@@ -7,7 +7,7 @@ import { withAttached } from '../attach.ts';
 import { action, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { columns, printable, time, type Output, type StyleName } from '../output.ts';
+import { columns, count, type Output, printable, type StyleName, time } from '../output.ts';
 
 /** Adds the commands. */
 export function addRuns(program: Command): void {
@@ -89,7 +89,7 @@ function addShow(runs: Command): void {
 }
 
 function showTree(out: Output, { run, nodes, edges }: Lineage, marked: string): void {
-  out.line(`${out.style('strong', 'run')} ${run ?? 'unknown'}  ${nodes.length} execution(s)`);
+  out.line(`${out.style('strong', 'run')} ${run ?? 'unknown'}  ${count(nodes.length, 'execution')}`);
   const byId = new Map(nodes.map((node) => [node.exec, node]));
   const children = (id: string): readonly LineageNode[] => nodes.filter(({ parent }) => parent === id);
   const shown = new Set<string>();
@@ -138,7 +138,7 @@ function proofs(node: LineageNode): string {
     ...node.approvals.map(({ index }) => `approval #${index}`),
     node.start === undefined ? undefined : `start #${node.start.index}`,
     node.outcome === undefined ? undefined : `outcome #${node.outcome.index}`,
-    node.renewals > 0 ? `${node.renewals} renewal(s)` : undefined,
+    node.renewals > 0 ? count(node.renewals, 'renewal') : undefined,
   ];
   return `${node.exec}  ${parts.filter((part) => part !== undefined).join(' · ')}`;
 }

@@ -10,6 +10,7 @@ import type { System } from '../../frame/system-state.ts';
 import { EVERY_MS, type GrowthPoint } from './health-data.ts';
 import { percentile, shareWithin } from './series.ts';
 import css from './health.module.css';
+import { count } from '../../components/count.ts';
 
 export const COMPONENT_IDS = [
   'decision',
@@ -132,7 +133,7 @@ export function partsOf({ report, system, head, growth, answeredMs }: PartsInput
         ? 'A checkpoint does not continue the one before.'
         : proven === 0
           ? 'One tree seen so far; the next is compared with it.'
-          : `${proven} step(s) proven consistent here.`,
+          : `${count(proven, 'step')} proven consistent here.`,
       what: 'An append-only Merkle tree. The size is read from a signed checkpoint, and each new tree is proven here to continue the last.',
       checkedMs: last?.atMs,
       values: [
@@ -168,7 +169,7 @@ export function partsOf({ report, system, head, growth, answeredMs }: PartsInput
       says:
         started === 0
           ? 'No execution has started, so no coverage is known.'
-          : `${started} start(s), by how far the door can be gone round.`,
+          : `${count(started, 'start')}, by how far the door can be gone round.`,
       what: 'What is counted is what started through a door. What goes round every door is in no log: coverage is shown, never assumed.',
       checkedMs: report.countedMs,
       values: starts.map(({ grade, count, lastMs }) => [

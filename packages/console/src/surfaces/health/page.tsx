@@ -13,6 +13,7 @@ import { COMPONENT_IDS, PartCard, partsOf, Verdicts } from './components.tsx';
 import { useGrowth, useHealth, useLastHead } from './health-data.ts';
 import { RANGES, seriesOf, type RangeName, type Span } from './series.ts';
 import css from './health.module.css';
+import { count } from '../../components/count.ts';
 
 const TITLE = 'Can it still say no, and can its record be trusted?';
 
@@ -178,7 +179,8 @@ export function HealthPage() {
           Hatched: not known, because the plane had not started, did not answer, or this page was not open.
           Measured since <Time ms={report.startedMs} />; the log holds everything before. Checkpoint seen{' '}
           {data === undefined ? '…' : `${spanText(now - data.checked.atMs)} ago`},{' '}
-          {growth.filter(({ consistent }) => consistent === true).length} consistency proof(s) verified here.
+          {count(growth.filter(({ consistent }) => consistent === true).length, 'consistency proof')} verified
+          here.
         </p>
       </Panel>
     </Page>

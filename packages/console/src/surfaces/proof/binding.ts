@@ -9,6 +9,7 @@ import {
   type EvidenceFile,
   type Json,
 } from '@licet/evidence';
+import { count } from '../../components/count.ts';
 
 /** One comparison. `withheld`: its salt is not in the file, so nobody outside can compare. */
 export interface Comparison {
@@ -82,7 +83,7 @@ export function compareArguments({ executions }: EvidenceFile, input: string): r
           ? {
               what,
               result: 'withheld',
-              why: `${part.withheld.length} argument(s) are withheld; without the salt nobody can compare`,
+              why: `${count(part.withheld.length, 'argument')} withheld; without the salt nobody can compare`,
             }
           : { what, result: 'different', why: 'no such argument was committed to' };
       const own = given.get(name);
