@@ -195,6 +195,11 @@ export const FactsAnswer = open({
   items: list(open({ name: text, value: FactValue, exp: Whole, leaf: text, index: Whole })),
   declared: list(open({ name: text, type: text, values: Type.Optional(list(text)) })),
 });
+/** Without `id`: no organisation stands above this plane. */
+export const OrganisationAnswer = open({
+  id: Type.Optional(text),
+  keys: list(open({ id: text, publicKey: text, counts: Type.Boolean() })),
+});
 export const MandatesAnswer = open({
   items: list(
     open({

@@ -124,6 +124,13 @@ export const GrantBody = closed({
   /** The giver's Ed25519 signature. */
   sig: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }),
 });
+export const OrgKeyBody = closed({
+  change: Type.Union([Type.Literal('add'), Type.Literal('retire')]),
+  /** A vkey named `<origin>/org`. */
+  key: Type.String({ pattern: '^[\\x21-\\x7e]{1,512}$' }),
+  /** By a key of the organisation that counts. */
+  sig: closed({ by: Digest, sig: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }) }),
+});
 export const NoticeBody = closed({
   kind: Code,
   digest: Digest,

@@ -106,6 +106,8 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     grantMandate: (mandate) => call('grantMandate', { body: { ...mandate } }),
     mandates: async () => (await call('mandates', {})).items as readonly MandateView[],
     revokeMandate: (mandate) => call('revokeMandate', { ...id(mandate), body: {} }),
+    organisation: () => call('organisation', {}),
+    changeOrgKey: (change) => call('changeOrgKey', { body: change }),
     bundles: async () => (await call('bundles', {})).items,
     publish: (signed) => call('publish', { body: { signed } }),
     checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),

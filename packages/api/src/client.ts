@@ -267,6 +267,12 @@ export interface FactsView {
   }[];
 }
 
+/** The organisation above a plane; without `id` there is none. */
+export interface OrganisationView {
+  readonly id?: string;
+  readonly keys: readonly { readonly id: string; readonly publicKey: string; readonly counts: boolean }[];
+}
+
 export interface IdentityView {
   readonly subject: string;
   readonly name?: string;
@@ -509,6 +515,14 @@ export interface PlaneClient {
       readonly signed: Json;
     }[]
   >;
+  /** The organisation above, and its keys: those that count, and those that did. */
+  organisation(): Promise<OrganisationView>;
+  changeOrgKey(change: {
+    readonly change: 'add' | 'retire';
+    /** A vkey named `<origin>/org`. */
+    readonly key: string;
+    readonly sig: { readonly by: string; readonly sig: string };
+  }): Promise<OperatorAnswer>;
   publish(signed: Json): Promise<OperatorAnswer>;
   /** Problems found, without publishing. */
   checkBundle(bundle: Json): Promise<{

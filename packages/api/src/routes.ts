@@ -411,6 +411,23 @@ export const ROUTES = {
     answer: answer.OperatorAnswers,
     summary: 'End a mandate, and everything below it',
   },
+  organisation: {
+    ...get,
+    ...control,
+    path: '/v1/organisation',
+    who: PEOPLE,
+    answer: answer.OrganisationAnswer,
+    summary: 'The organisation above, and its keys',
+  },
+  changeOrgKey: {
+    ...post,
+    ...control,
+    path: '/v1/organisation/keys',
+    who: OPERATOR,
+    body: body.OrgKeyBody,
+    answer: answer.OperatorAnswers,
+    summary: 'Add or retire a key of the organisation, by its own signature',
+  },
   bundles: {
     ...get,
     ...control,

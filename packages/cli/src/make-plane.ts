@@ -5,6 +5,7 @@ import type { ActionSpec, Bundle } from '@licet/policy';
 import type { OpenedPlane, OpenPlaneOptions } from '@licet/server';
 import { operatorToken } from './attach.ts';
 import { CliError } from './errors.ts';
+import { stateFolderOf } from './places.ts';
 import { readBundleFolder } from './policy-folder.ts';
 import { signAndPublish } from './publish.ts';
 
@@ -16,6 +17,8 @@ export interface MakeOptions {
   readonly program?: readonly string[];
   readonly policy?: string;
   readonly tenant?: string;
+  /** Its id in the state folder, or a path of its `org.json`. */
+  readonly org?: string;
   readonly origin?: string;
   readonly custody?: string;
   readonly public?: boolean;
@@ -44,6 +47,16 @@ export function openOptions(data: string, options: MakeOptions): OpenPlaneOption
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     ...(options.origin === undefined ? {} : { origin: options.origin }),
   };
+}
+
+/** Returns the organisation that is to stand above the plane, if any. @throws ServerError `ERR_SERVER_ORG` */
+export async function organisationOf(named: string | undefined): Promise<Pick<OpenPlaneOptions, 'org'>> {
+  if (named === undefined) return {};
+  const { readOrganisation, readOrganisationFile } = await import('@licet/server');
+  const { id, keys } = named.endsWith('.json')
+    ? await readOrganisationFile(named)
+    : await readOrganisation(stateFolderOf(), named);
+  return { org: { id, keys } };
 }
 
 /** What was published first. */

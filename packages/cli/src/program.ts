@@ -15,6 +15,7 @@ import { addInit } from './commands/init.ts';
 import { addLog } from './commands/log.ts';
 import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
+import { addOrg } from './commands/org.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRuns } from './commands/runs.ts';
 import { addTenants } from './commands/tenants.ts';
@@ -40,6 +41,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addTrust,
   addLog,
   addPolicy,
+  addOrg,
   addExplain,
   addApprovals,
   addContainment,

@@ -8,11 +8,14 @@ import {
   verifyBundleSignatures,
   type Bundle,
   type Engine,
+  type Layer,
   type LoadedBundle,
   type SignedBundle,
 } from '@licet/policy';
-import type { PolicyRow } from './core/rows.ts';
+import type { PlaneRow, PolicyRow } from './core/rows.ts';
+import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
+import { orgKeysOf } from './organisation.ts';
 import type { Evaluator, Store } from './ports.ts';
 
 /** The id by which a bundle's signature names its author: the key id of the note key, in hex. */
@@ -92,14 +95,16 @@ export class BundleKeeper {
     return loaded.maxAgeMs !== undefined && nowMs - this.#publishedAtMs > loaded.maxAgeMs;
   }
 
-  /** Loads a bundle in this thread, over or under the other layer in force, and leaves the one in force alone. Throws PolicyError. */
-  trial(bundle: Bundle): LoadedBundle {
-    const org = this.#loaded?.layers.org;
-    const team = this.#loaded?.layers.team;
-    const layers =
-      bundle.layer === 'team'
-        ? { team: bundle, ...(org === undefined ? {} : { org }) }
-        : { org: bundle, team: team ?? EMPTY_TEAM };
+  /**
+   * Loads a bundle in this thread, over or under the other layer in force, and leaves the one in force alone. The other
+   * layer is read from the store: what cannot be loaded together must not be published. Throws PolicyError.
+   */
+  async trial(bundle: Bundle, policy: PolicyRow | undefined): Promise<LoadedBundle> {
+    const [org, team] = [
+      bundle.layer === 'team' ? await this.#published(policy, 'org') : bundle,
+      bundle.layer === 'org' ? await this.#published(policy, 'team') : bundle,
+    ];
+    const layers = { team: team ?? EMPTY_TEAM, ...(org === undefined ? {} : { org }) };
     const loaded = loadBundle(this.#options.engine, layers);
     selfTest(this.#options.engine, loaded);
     return loaded;
@@ -107,35 +112,54 @@ export class BundleKeeper {
 
   /** Throws PolicyError unless authors pinned for this layer signed the bundle. */
   async verifyAuthors(signed: SignedBundle): Promise<void> {
-    const { trust, origin, crypto } = this.#options;
-    const log = trustedLog(trust, origin);
-    const purpose = signed.bundle.layer === 'org' ? 'org' : 'author';
-    const keys = Object.fromEntries(
-      trustedKeys(log, purpose).map((key) => [authorId(key.keyId), base64url(key.publicKey)]),
-    );
+    const { crypto } = this.#options;
+    const keys = signed.bundle.layer === 'org' ? await this.#orgKeys() : this.#authorKeys();
     await verifyBundleSignatures(signed, keys, crypto);
+  }
+
+  #authorKeys(): Readonly<Record<string, string>> {
+    const { trust, origin } = this.#options;
+    return Object.fromEntries(
+      trustedKeys(trustedLog(trust, origin), 'author').map((key) => [
+        authorId(key.keyId),
+        base64url(key.publicKey),
+      ]),
+    );
+  }
+
+  async #orgKeys(): Promise<Readonly<Record<string, string>>> {
+    const [row] = await this.#options.store.read([{ kind: 'plane', id: SELF }]);
+    const keys = await orgKeysOf(this.#options, (row?.value as PlaneRow | undefined)?.org);
+    return Object.fromEntries([...keys].map(([id, key]) => [id, base64url(key)]));
   }
 
   async #loadPublished(policy: PolicyRow | undefined): Promise<LoadedBundle | undefined> {
     if (policy?.team === undefined) return undefined;
-    const layers = [policy.team, ...(policy.org === undefined ? [] : [policy.org])];
-    const rows = await this.#options.store.read(
-      layers.map(({ digest }) => ({ kind: 'bundle', id: digest }) as const),
-    );
-    const bundles: Bundle[] = [];
-    for (const [at, row] of rows.entries()) {
-      if (row === undefined)
-        throw new ControlPlaneError('ERR_PLANE_BUNDLE', `bundle ${layers[at]!.digest} is not in the store`);
-      const signed = (row.value as { readonly signed: unknown }).signed as SignedBundle;
-      // Checked again at every load: what is in the store is not believed because it is in the store.
-      if (bundleDigest(signed.bundle) !== layers[at]!.digest)
-        throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'a stored bundle is not the published one');
-      await this.verifyAuthors(signed);
-      bundles.push(signed.bundle);
-    }
-    const [team, org] = bundles as [Bundle, Bundle?];
+    const team = (await this.#published(policy, 'team'))!;
+    // RULE 20: once the organisation has published, nothing is decided without its bundle.
+    const org = await this.#published(policy, 'org');
     const loaded = await this.#options.evaluator.load({ team, ...(org === undefined ? {} : { org }) });
     selfTest(this.#options.engine, loaded);
     return loaded;
+  }
+
+  /** A published bundle from the store; undefined when its layer has none. Throws when it is not there, or not it. */
+  async #published(policy: PolicyRow | undefined, of: Layer): Promise<Bundle | undefined> {
+    const layer = policy?.[of];
+    if (policy === undefined || layer === undefined) return undefined;
+    if (layer.version < policy.floors[of])
+      throw new ControlPlaneError(
+        'ERR_PLANE_BUNDLE',
+        `${of} version ${layer.version} is below the floor ${policy.floors[of]}`,
+      );
+    const [row] = await this.#options.store.read([{ kind: 'bundle', id: layer.digest }]);
+    if (row === undefined)
+      throw new ControlPlaneError('ERR_PLANE_BUNDLE', `bundle ${layer.digest} is not in the store`);
+    const signed = (row.value as { readonly signed: unknown }).signed as SignedBundle;
+    // Checked again at every load: what is in the store is not believed because it is in the store.
+    if (bundleDigest(signed.bundle) !== layer.digest || signed.bundle.version !== layer.version)
+      throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'a stored bundle is not the published one');
+    await this.verifyAuthors(signed);
+    return signed.bundle;
   }
 }

@@ -52,6 +52,17 @@ export interface EvidenceParts {
   readonly mandates?: readonly Json[];
 }
 
+/** The organisation above a plane (RULE 20). */
+export interface Organisation {
+  readonly id: string;
+  readonly keys: readonly {
+    readonly id: string;
+    /** 32 bytes in base64url. */
+    readonly publicKey: string;
+    readonly counts: boolean;
+  }[];
+}
+
 /** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
 export interface Plane {
   readonly origin: string;
@@ -146,6 +157,8 @@ export interface Plane {
   mandates(): Promise<readonly MandateRow[]>;
   /** The entry at this index, when it is one that grants a mandate. */
   mandateEntry(index: number): Promise<EntryOf<'mandate'> | undefined>;
+  /** The organisation above, and its keys: those that count, and those that did. Undefined without one. */
+  organisation(): Promise<Organisation | undefined>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
   /** Problems of a bundle, without publishing it. */

@@ -10,6 +10,7 @@ import type { Answered, Plane } from './face.ts';
 import { checkedFact } from './facts.ts';
 import { policyOf } from './look-up.ts';
 import { checkedMandate } from './mandates.ts';
+import { checkOrgKey } from './organisation.ts';
 import { checkPublication } from './publication.ts';
 import { recallOperation } from './recall.ts';
 import { commitRecord } from './records.ts';
@@ -72,6 +73,10 @@ export async function operate(
     const snapshot = new Snapshot(store);
     if (effect.op === 'publish') {
       const refused = await checkPublication(context, effect, snapshot);
+      if (refused !== undefined) return refused;
+    }
+    if (effect.op === 'org-key') {
+      const refused = await checkOrgKey(context, effect, snapshot);
       if (refused !== undefined) return refused;
     }
     const committed = await commitOn(context, command, snapshot, {

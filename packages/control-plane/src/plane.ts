@@ -14,6 +14,7 @@ import { executionOf } from './look-up.ts';
 import { approve, operate } from './operating.ts';
 import { order } from './orders.ts';
 import { declaredFacts } from './facts.ts';
+import { organisation } from './organisation.ts';
 import { checkBundle, replayBundle } from './publication.ts';
 import {
   containments,
@@ -60,6 +61,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     check: (bundle) => checkBundle(context, bundle),
     mandates: () => mandates(context),
     mandateEntry: (index) => mandateEntry(context, index),
+    organisation: () => organisation(context),
     declaredFacts: () => declaredFacts(context),
     replay: (bundle, limit) => replayBundle(context, bundle, limit),
     state: () => condition(context),

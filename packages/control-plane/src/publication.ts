@@ -15,6 +15,7 @@ import type { Effect } from './core/commands.ts';
 import type { ExecutionRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Answered, Plane } from './face.ts';
+import { policyOf } from './look-up.ts';
 import { recordOf } from './records.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -24,13 +25,19 @@ export async function checkPublication(
   effect: Effect & { readonly op: 'publish' },
   snapshot: Snapshot,
 ): Promise<Answered | undefined> {
-  await snapshot.load([{ kind: 'policy', id: SELF }]);
+  await snapshot.load([
+    { kind: 'policy', id: SELF },
+    { kind: 'plane', id: SELF },
+  ]);
   const inForce = snapshot.get('policy', SELF);
   await keeper.ensure(inForce);
   const signed = effect.signed as SignedBundle;
   const { bundle } = signed;
   if (bundle.layer === 'team' && (bundle.origin !== origin || bundle.tenant !== tenant))
     return conflict('bundle_of_another_plane', '');
+  // RULE 20: the organisation's names the organisation that genesis pinned, whoever hands it in.
+  if (bundle.layer === 'org' && bundle.org !== snapshot.get('plane', SELF)?.org?.id)
+    return conflict('bundle_of_another_organisation', '');
   if (bundleDigest(bundle) !== effect.digest) return conflict('bundle_digest', '');
   // RULE 20: what the log will say is what the authors signed; an old bundle under a new number is a rollback.
   const { layer, version, sigs } = effect;
@@ -38,17 +45,17 @@ export async function checkPublication(
   if (!same || canonicalize(sigs as unknown as Json) !== canonicalize(signed.sigs as unknown as Json))
     return conflict('bundle_digest', '');
   await keeper.verifyAuthors(signed);
-  const loaded = keeper.trial(parseBundle(bundle));
+  const loaded = await keeper.trial(parseBundle(bundle), inForce);
   // A bundle in force that cannot be loaded denies everything: leaving that for observing takes two as well.
   const turnsObserving = loaded.observing && inForce?.team !== undefined && keeper.loaded?.observing !== true;
   return turnsObserving === effect.observing ? undefined : conflict('observing', '');
 }
 
 /** Problems of a bundle, without publishing it. */
-export async function checkBundle({ keeper }: PlaneContext, value: Json): ReturnType<Plane['check']> {
+export async function checkBundle({ store, keeper }: PlaneContext, value: Json): ReturnType<Plane['check']> {
   try {
     const bundle = parseBundle(value);
-    keeper.trial(bundle);
+    await keeper.trial(bundle, await policyOf(store));
     return { ok: true, digest: bundleDigest(bundle), problems: [] };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
@@ -62,7 +69,7 @@ export async function replayBundle(
   value: Json,
   limit: number,
 ): ReturnType<Plane['replay']> {
-  const loaded = keeper.trial(parseBundle(value));
+  const loaded = await keeper.trial(parseBundle(value), await policyOf(store));
   const rows = await store.list({ kind: 'execution', limit });
   const decisions: RecordedDecision[] = [];
   for (const { value: row } of rows) {

@@ -8,6 +8,7 @@ import {
   formatContainOrder,
   formatNote,
   jwkThumbprint,
+  orgKeyId,
   parseEntry,
   parseVkey,
   sha256,
@@ -87,6 +88,13 @@ export const keyOf = (name: string): PublicJwk => ({
   crv: 'Ed25519',
   x: base64url(parseVkey(ed25519NoteSigner(`test/${name}`, seedOf(`key ${name}`)).vkey).publicKey),
 });
+/** The public key of the organisation that this seed makes. */
+export const orgKeyOf = (seed: string): PublicJwk => ({
+  kty: 'OKP',
+  crv: 'Ed25519',
+  x: base64url(parseVkey(orgSigner(seed).vkey).publicKey),
+});
+export const orgSigner = (seed: string) => ed25519NoteSigner(`${ORIGIN}/org`, seedOf(seed));
 /** The private key of `name`, as Node takes it. */
 export const privateKeyOf = (name: string) => ({
   key: Buffer.concat([PKCS8_ED25519, seedOf(`key ${name}`)]),
@@ -197,7 +205,7 @@ export function aBundle(more: Partial<Bundle> = {}): Bundle {
 }
 
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
-const signRaw = (seed: string, message: Uint8Array): string =>
+export const signRaw = (seed: string, message: Uint8Array): string =>
   base64url(
     sign(
       null,
@@ -208,7 +216,9 @@ const signRaw = (seed: string, message: Uint8Array): string =>
 
 export function signed(bundle: Bundle): SignedBundle {
   const org = bundle.layer === 'org';
-  const by = Buffer.from(parseVkey((org ? ORG : AUTHOR).vkey).keyId).toString('hex');
+  const by = org
+    ? orgKeyId(parseVkey(ORG.vkey).publicKey)
+    : Buffer.from(parseVkey(AUTHOR.vkey).keyId).toString('hex');
   return { bundle, sigs: [{ by, sig: signRaw(org ? 'org' : 'author', bundleHash(bundle)) }] };
 }
 
@@ -258,6 +268,9 @@ export interface WorldOptions {
   readonly evaluator?: Evaluator;
   readonly resolver?: Resolver;
   readonly faults?: Faults;
+  /** Whether an organisation stands above the plane. Default true. */
+  readonly org?: boolean;
+  readonly trust?: Trust;
 }
 
 export interface World {
@@ -348,7 +361,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
       random,
       crypto: nodeCrypto,
       tenantKey: seedOf('tenant'),
-      trust,
+      trust: options.trust ?? trust,
       origin: ORIGIN,
       audience: 'licet',
       boot: {
@@ -360,6 +373,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
           logKey: LOG.vkey,
           public: false,
           people: options.people ?? 2,
+          ...(options.org === false ? {} : { org: { id: 'acme', keys: [orgKeyOf('org')] } }),
           keys: [
             { purpose: 'lease', key: LEASE.vkey },
             { purpose: 'contain', key: CONTAIN.vkey },

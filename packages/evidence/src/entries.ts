@@ -342,14 +342,18 @@ const shapes = {
     exp: time,
     by: id,
   }),
-  key: s.object({
-    ...common,
-    type: s.literal('key'),
-    op: s.oneOf('add', 'retire'),
-    purpose: s.oneOf('log', 'log-pq', 'lease', 'status', 'session', 'contain', 'author', 'org', 'jwt'),
-    key: s.text(/^[\x21-\x7e]{1,2048}$/, 'a vkey'),
-    by: id,
-  }),
+  key: s.object(
+    {
+      ...common,
+      type: s.literal('key'),
+      op: s.oneOf('add', 'retire'),
+      purpose: s.oneOf('log', 'log-pq', 'lease', 'status', 'session', 'contain', 'author', 'org', 'jwt'),
+      key: s.text(/^[\x21-\x7e]{1,2048}$/, 'a vkey'),
+      by: id,
+    },
+    /** Of the organisation's keys: by a key of the organisation (RULE 20). */
+    { sig: signature },
+  ),
   clock: s.object({ ...common, type: s.literal('clock'), from: time, to: time, by: s.list(id, 4) }),
   successor: s.object({
     ...common,

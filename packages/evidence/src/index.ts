@@ -54,6 +54,7 @@ export {
   type KeyType,
   type VerifierKey,
 } from './vkey.ts';
+export { organisationKeys, orgKeyId, orgKeySigningBytes, type OrgKeyChange } from './organisation.ts';
 export { jwkPublicKey, jwkThumbprint, publicKeyJwk, type PublicJwk, type PublicKey } from './jwk.ts';
 export {
   formatNote,

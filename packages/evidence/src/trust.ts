@@ -119,7 +119,7 @@ function checkTrust(value: Json): Trust {
 
 /** One key, one use: otherwise a note of one kind could be passed off as another, or a log witness itself. */
 function checkKeysDistinct(trust: Trust): void {
-  const signers: { readonly where: string; readonly key: VerifierKey }[] = [];
+  const signers: { readonly where: string; readonly org?: true; readonly key: VerifierKey }[] = [];
   const witnesses: { readonly where: string; readonly key: VerifierKey }[] = [];
   for (const log of trust.logs) {
     const policies = [
@@ -134,12 +134,18 @@ function checkKeysDistinct(trust: Trust): void {
         ...log.keys[purpose].map((text) => ({
           where: `${log.origin}/${purpose}`,
           key: noteKey(log, purpose, text),
+          ...(purpose === 'org' ? { org: true as const } : {}),
         })),
       );
     }
   }
-  for (const [i, { where, key }] of signers.entries()) {
-    const twin = [...signers.slice(0, i), ...witnesses].find((other) => samePublicKey(other.key, key));
+  for (const [i, { where, org, key }] of signers.entries()) {
+    const twin = [...signers.slice(0, i), ...witnesses].find(
+      (other) =>
+        samePublicKey(other.key, key) &&
+        // One organisation stands above many logs: its key is the same for each (RULE 20).
+        !(org === true && 'org' in other && other.where !== where),
+    );
     if (twin !== undefined)
       throw new EvidenceError('ERR_TRUST_KEY', `${where} has the same key as ${twin.where}`);
   }

@@ -49,7 +49,7 @@ export interface LoadedBundle {
   readonly approvals: Readonly<Record<string, ApprovalSpec>>;
   /** Milliseconds after publication from which nothing is decided; undefined: no such age. */
   readonly maxAgeMs?: number;
-  /** True when a permit without conditions covers every governed action for anybody: nothing is being stopped. */
+  /** True when a permit without conditions covers every governed action for anybody, and nothing above forbids: nothing is being stopped. */
   readonly observing: boolean;
 }
 
@@ -129,7 +129,7 @@ export function loadBundle(
     approvals,
     containment: [...(org?.containment ?? []), ...(team.containment ?? [])],
     ...(ages.length === 0 ? {} : { maxAgeMs: Math.min(...ages) }),
-    observing: enforced.some(permitsEverything),
+    observing: enforced.some(permitsEverything) && !enforced.some(forbidsAbove),
   };
 }
 
@@ -313,6 +313,9 @@ function permitsEverything({ json }: Policy): boolean {
     JSON.stringify(json.action).includes(`"${GOVERNED}"`)
   );
 }
+
+/** What the organisation forbids is stopped, whatever the team observes. */
+const forbidsAbove = ({ json, layer }: Policy): boolean => layer === 'org' && json.effect === 'forbid';
 
 function inBundle(kind: ProblemKind, message: string): Problem {
   return problem(kind, message, { file: 'bundle.json' });

@@ -30,6 +30,7 @@ import { ed25519NoteSigner } from '@licet/evidence/node';
 import { newPrivateJwk, publicHalf, stateFolder, tokenKey } from '@licet/api';
 import { ServerError } from './errors.ts';
 import { privateFolder, writePrivate } from './files.ts';
+import { orgVkey, type Organisation } from './organisation.ts';
 import { pinTrust, prepareState, readSeed, writeAgentKey, type StatePaths } from './state-folder.ts';
 
 /** Purposes of the seeds kept in the data folder; the others are in the state folder. */
@@ -54,6 +55,8 @@ export interface PlaneFile {
   readonly public: boolean;
   /** Public keys in vkey form. */
   readonly vkeys: Readonly<Record<'log' | 'lease' | 'status' | 'session' | 'contain' | 'author', string>>;
+  /** The organisation above, as genesis names it (RULE 20). */
+  readonly org?: Organisation;
   /** The identities that genesis registers. */
   readonly identities: readonly GenesisIdentity[];
 }
@@ -92,6 +95,8 @@ export interface InitOptions {
   readonly people?: 1 | 2;
   /** Whether entry bundles are public (RULE 42). Default false. */
   readonly public?: boolean;
+  /** The organisation above, if any; it cannot be named later. */
+  readonly org?: Organisation;
   /** Default: the user's state folder. */
   readonly stateDir?: string;
 }
@@ -178,6 +183,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
     people: options.people ?? 2,
     public: options.public ?? false,
     vkeys,
+    ...(options.org === undefined ? {} : { org: options.org }),
     identities,
   };
   // The person whom agents act for signs mandates with it.
@@ -247,7 +253,7 @@ export function trustOf(file: PlaneFile): TrustedLog {
       session: [session],
       contain: [contain],
       author: [author],
-      org: [],
+      org: (file.org?.keys ?? []).map((key) => orgVkey(file.origin, key)),
       jwt: [],
     },
   };

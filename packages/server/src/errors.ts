@@ -22,6 +22,10 @@ export const SERVER_ERRORS = {
     meaning: 'The control listener was asked to listen beyond loopback without TLS.',
     next: 'Give certificate and key, or listen on 127.0.0.1.',
   },
+  ERR_SERVER_ORG: {
+    meaning: 'The organisation is not known here, or none of its keys here counts.',
+    next: 'Make one with `licet org init ID`, or use the state folder of whoever speaks for it.',
+  },
   ERR_SERVER_TENANT: {
     meaning:
       'The name of a tenant is not 1 to 63 of a-z, 0-9 and inner hyphens, or the folder holds no tenant.',

@@ -281,6 +281,15 @@ export function peopleHandlers(parts: Parts): Handlers {
     shadowFindings: ({ query }) =>
       shadowFindingsOf(store, query['before'] === undefined ? undefined : Number(query['before'])),
     notices: async () => ({ items: await noticesOf(store) }),
+    organisation: async () => (await plane.organisation()) ?? { keys: [] },
+    async changeOrgKey(context) {
+      const { change, key, sig } = context.body as {
+        readonly change: 'add' | 'retire';
+        readonly key: string;
+        readonly sig: { readonly by: string; readonly sig: string };
+      };
+      return presentOperated(await operate(context, { op: 'org-key', change, key, sig }));
+    },
     async bundles() {
       const [rows, [policy]] = await Promise.all([
         store.list({ kind: 'bundle', limit: MAX_LIST }),

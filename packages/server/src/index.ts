@@ -32,6 +32,18 @@ export {
   type StatePaths,
 } from './state-folder.ts';
 export { signBundle } from './author.ts';
+export {
+  addOrganisationKey,
+  dropOrganisationKey,
+  idOf,
+  initOrganisation,
+  orgVkey,
+  readOrganisation,
+  readOrganisationFile,
+  signOrgBundle,
+  signOrgKeyChange,
+  type OrganisationFolder,
+} from './organisation.ts';
 export { hostResolver, pathObjection } from './resolver.ts';
 export { workerEvaluator, type WorkerEvaluator, type WorkerEvaluatorOptions } from './evaluator.ts';
 export { STOP_FILE } from './emergency.ts';

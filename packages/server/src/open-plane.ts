@@ -36,6 +36,7 @@ import {
 import { ServerError } from './errors.ts';
 import { localCalls, type Local } from './in-process.ts';
 import type { ListenOptions } from './listeners.ts';
+import type { Organisation } from './organisation.ts';
 import { openOwner, type Owner } from './owner.ts';
 import { hostResolver } from './resolver.ts';
 import { overTheWire } from './service.ts';
@@ -61,6 +62,7 @@ export interface OpenPlaneOptions extends ListenOptions {
   readonly audience?: string;
   readonly custody?: Custody;
   readonly public?: boolean;
+  readonly org?: Organisation;
   /** The agent whose key the client is bound to. Default `a-default`. */
   readonly agent?: string;
   /** Default: the user's state folder. */
@@ -298,12 +300,13 @@ async function readAddress(data: string): Promise<{ readonly url?: string; reado
   }
 }
 
-function initOptions({ origin, tenant, audience, custody, public: isPublic }: OpenPlaneOptions) {
+function initOptions({ origin, tenant, audience, custody, public: isPublic, org }: OpenPlaneOptions) {
   return {
     ...(origin === undefined ? {} : { origin }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(audience === undefined ? {} : { audience }),
     ...(custody === undefined ? {} : { custody }),
     ...(isPublic === undefined ? {} : { public: isPublic }),
+    ...(org === undefined ? {} : { org }),
   };
 }

@@ -254,7 +254,7 @@ function repeat(once: () => Promise<void>): { stop(): Promise<void> } {
 }
 
 function bootOf(folder: PlaneFolder) {
-  const { origin, tenant, vkeys, custody, people, identities } = folder;
+  const { origin, tenant, vkeys, custody, people, org, identities } = folder;
   return {
     version: VERSION,
     custody,
@@ -264,6 +264,7 @@ function bootOf(folder: PlaneFolder) {
       logKey: vkeys.log,
       public: folder.public,
       people,
+      ...(org === undefined ? {} : { org }),
       keys: (['lease', 'status', 'session', 'contain', 'author'] as const).map((purpose) => ({
         purpose,
         key: vkeys[purpose],

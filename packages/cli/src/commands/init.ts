@@ -4,7 +4,7 @@ import { action, withJson } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
+import { openOptions, organisationOf, publishFirst, type MakeOptions } from '../make-plane.ts';
 import { dataFolderOf, stateFolderOf } from '../places.ts';
 
 /** Adds the options of a plane that is to be made. */
@@ -19,6 +19,7 @@ export function withMaking(command: Command): Command {
     .option('--program <path...>', 'programs that agents may run (default: a few that only print)')
     .option('--policy <dir>', 'publish this bundle folder instead of the starter')
     .option('--tenant <name>')
+    .option('--org <id|file>', 'the organisation above: its id in your state folder, or its org.json')
     .addOption(new Option('--origin <origin>', 'name of the log (default: licet.local/ and 16 hex digits)'))
     .addOption(
       new Option('--custody <kind>', 'whether agents share the OS account of the plane').choices([
@@ -51,7 +52,11 @@ export async function makePlane(data: string, options: MakeOptions, out: Output)
       still: 'It was not touched.',
       next: 'Start it with licet up.',
     });
-  const opened = await openPlane({ ...openOptions(data, options), socket: false });
+  const opened = await openPlane({
+    ...openOptions(data, options),
+    ...(await organisationOf(options.org)),
+    socket: false,
+  });
   try {
     const first = await publishFirst(opened, data, options);
     const paths = statePaths(stateFolderOf(), opened.origin);

@@ -8,7 +8,7 @@ import { action, withJson } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { openOptions, publishFirst, type MakeOptions } from '../make-plane.ts';
+import { openOptions, organisationOf, publishFirst, type MakeOptions } from '../make-plane.ts';
 import { dataFolderOf, stateFolderOf } from '../places.ts';
 import { withMaking } from './init.ts';
 
@@ -46,6 +46,7 @@ export function addUp(program: Command): void {
         }
         const opened = await openPlane({
           ...openOptions(data, options),
+          ...(await organisationOf(options.org)),
           init: options.init !== false,
           controlPort: await portOf(options.port, CONTROL_PORT),
           publicPort: await portOf(options.publicPort, PUBLIC_PORT),

@@ -215,6 +215,15 @@ export interface MandateEffect {
   readonly fault?: 'mandate_signature' | 'mandate_body' | 'mandate_policy';
 }
 
+/** A key of the organisation is added or retired, by the word of one that counts (RULE 20). */
+export interface OrgKeyEffect {
+  readonly op: 'org-key';
+  readonly change: 'add' | 'retire';
+  /** A vkey named `<origin>/org`. */
+  readonly key: string;
+  readonly sig: { readonly by: string; readonly sig: string };
+}
+
 /** What an operator action does once it is permitted (RULE 34). */
 export type Effect =
   | { readonly op: 'contain'; readonly scope: { readonly kind: ScopeKind; readonly id: string } }
@@ -252,6 +261,7 @@ export type Effect =
       readonly fault?: 'undeclared_fact' | 'fact_type';
     }
   | MandateEffect
+  | OrgKeyEffect
   | {
       readonly op: 'resolve';
       readonly exec: string;

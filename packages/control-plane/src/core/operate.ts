@@ -32,6 +32,8 @@ export const OPERATOR_POLICY = {
   notice: { role: 'operator', people: 1 },
   // The giver itself may as well: a mandate only narrows.
   mandate: { role: 'operator', people: 1 },
+  // The organisation's own signature is what counts; whoever hands it in only carries it.
+  'org-key': { role: 'operator', people: 1 },
 } as const satisfies Record<
   Effect['op'],
   { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
@@ -205,6 +207,10 @@ function perform(
         ).leaf,
       };
     }
+    case 'org-key': {
+      const { change, key, sig } = effect;
+      return { leaf: draft.append('key', { op: change, purpose: 'org', key, by: by[0]!, sig }).leaf };
+    }
     case 'resolve': {
       const row = draft.get('execution', effect.exec)!;
       return {
@@ -268,6 +274,8 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
         ? undefined
         : 'not_contained';
     case 'publish': {
+      // RULE 20: a plane that no organisation stands above takes no bundle of one.
+      if (effect.layer === 'org' && draft.plane.org === undefined) return 'no_organisation';
       const policy = draft.get('policy', SELF);
       const current = policy?.[effect.layer];
       if (current !== undefined && effect.version <= current.version) return 'version_not_rising';
@@ -299,6 +307,8 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
       return impossibleMandate(draft, effect);
     case 'contain':
     case 'notice':
+    // Prepare has looked at it under the same fence: signatures are not the core's to check.
+    case 'org-key':
       return undefined;
     default:
       return effect satisfies never;

@@ -32,6 +32,16 @@ export function boot(rows: RowReader, entry: EntryOf<'boot'>): readonly Put[] {
   return [put('plane', SELF, { ...plane, incarnation, custody, operatorPolicy })];
 }
 
+/** The organisation's keys change; every other key is only named by its entry. */
+export function key(rows: RowReader, entry: EntryOf<'key'>, leaf: string): readonly Put[] {
+  const plane = rows.get('plane', SELF);
+  if (plane?.org === undefined || entry.purpose !== 'org') return [];
+  const { op, key: vkey, sig } = entry;
+  const change = { op, key: vkey, leaf, ...(sig === undefined ? {} : { sig }) };
+  const changes = [...(plane.org.changes ?? []), change];
+  return [put('plane', SELF, { ...plane, org: { ...plane.org, changes } })];
+}
+
 /** The containments in force, and the kill order that one came from (RULE 34). */
 export function containment(rows: RowReader, entry: EntryOf<'containment'>, leaf: string): readonly Put[] {
   const before = containmentOf(rows);

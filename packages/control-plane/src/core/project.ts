@@ -2,7 +2,7 @@
 // the whole log again: so the tables are projections by construction, not by discipline (DESIGN §9).
 import { parseNote, parseRenewal, type Entry } from '@licet/evidence';
 import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './project-execution.ts';
-import { boot, containment, genesis, identity, mandate, policy } from './project-plane.ts';
+import { boot, containment, genesis, identity, key, mandate, policy } from './project-plane.ts';
 import type { RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
@@ -76,8 +76,9 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       ];
     case 'mandate':
       return mandate(rows, entry, leaf, index, detail);
-    case 'clock':
     case 'key':
+      return key(rows, entry, leaf);
+    case 'clock':
     case 'attestation':
     case 'observation':
     case 'successor':

@@ -11,6 +11,7 @@ import type {
   HoldGroup,
   IdentityEntry,
   Meter,
+  OrgKeyChange,
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
@@ -25,7 +26,12 @@ export interface PlaneRow {
   readonly public: boolean;
   /** How many people a lift, a floor change and a return to observing need (RULE 34). */
   readonly people: 1 | 2;
-  readonly org?: { readonly id: string; readonly keys: readonly PublicJwk[] };
+  /** The organisation above: its keys as genesis names them, and how they changed since, oldest first (RULE 20). */
+  readonly org?: {
+    readonly id: string;
+    readonly keys: readonly PublicJwk[];
+    readonly changes?: readonly (OrgKeyChange & { readonly leaf: string })[];
+  };
   /** Changes at every start of the store (RULE 7). */
   readonly incarnation: string;
   readonly operatorPolicy: string;

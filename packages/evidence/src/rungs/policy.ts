@@ -5,10 +5,13 @@
 import { unbase64url } from '../bytes.ts';
 import type { BundleRef, PermitEntry, RefusalEntry } from '../entries.ts';
 import type { SignedBundle } from '../evidence-bundle.ts';
+import { jwkPublicKey } from '../jwk.ts';
 import type { Json } from '../json.ts';
 import { isObject } from '../shape.ts';
+import { organisationKeys } from '../organisation.ts';
 import { bundleDigest, bundleHash } from '../signing.ts';
-import type { VerifierKey } from '../vkey.ts';
+import { trustedKeys } from '../trust.ts';
+import { parseVkey } from '../vkey.ts';
 import {
   attempt,
   check,
@@ -118,6 +121,13 @@ function inForce(c: Case, { index, entry }: Decision): readonly RungItem[] {
         `decision ${index} does not name policy entry ${newest.index}, the newest before it`,
       ),
     );
+    const gap = missingPolicy(c, entry.heads.policy);
+    // RULE 20, 44: what was left out may be the organisation's bundle; without it nobody can say that there was none.
+    if (gap !== undefined)
+      items.push({
+        status: 'not checked',
+        what: `decision ${index}: policy entry ${gap} is withheld, and what it published`,
+      });
   }
   // RULE 34: the built-in operator policy decides these, never a bundle.
   if (entry.bundles === undefined || isOperation(entry)) return items;
@@ -151,6 +161,13 @@ function inForce(c: Case, { index, entry }: Decision): readonly RungItem[] {
   return items;
 }
 
+/** The first policy entry that the chain from this head names and the file does not hold. */
+function missingPolicy(c: Case, head: string | null): string | undefined {
+  const known = new Map(ofType(c, 'policy').map(({ id, entry }) => [id, entry]));
+  for (let next = head; next !== null; next = known.get(next)!.prev) if (!known.has(next)) return next;
+  return undefined;
+}
+
 async function checkBundle(c: Case, ref: BundleRef, signed: SignedBundle | undefined): Promise<RungItem> {
   const name = `${ref.layer} bundle ${ref.digest}`;
   if (signed === undefined) return { status: 'not checked', what: `${name} is withheld` };
@@ -159,14 +176,16 @@ async function checkBundle(c: Case, ref: BundleRef, signed: SignedBundle | undef
     isObject(bundle) &&
     bundle['layer'] === ref.layer &&
     bundle['version'] === ref.version &&
-    (ref.layer === 'org' ||
-      (bundle['origin'] === c.file.origin && bundle['tenant'] === c.entries[0]?.entry?.tenant));
+    (ref.layer === 'org'
+      ? isOwnOrganisation(c, bundle['org'])
+      : bundle['origin'] === c.file.origin && bundle['tenant'] === c.entries[0]?.entry?.tenant);
   if (!fits)
     return {
       status: 'fail',
-      what: `${name}: layer, version, origin or tenant differ from what the decision names`,
+      what: `${name}: layer, version, origin, tenant or organisation differ from what the decision names`,
     };
-  const { trusted, asserted } = keysOf(c, ref.layer === 'org' ? 'org' : 'author');
+  const { trusted, asserted } =
+    ref.layer === 'org' ? await orgKeysOf(c, ref, String(bundle['org'])) : authorKeysOf(c);
   if (await signedByAny(c, signed, trusted))
     return { status: 'pass', what: `${name} is signed by a trusted author` };
   if (await signedByAny(c, signed, asserted))
@@ -175,12 +194,53 @@ async function checkBundle(c: Case, ref: BundleRef, signed: SignedBundle | undef
   return { status: 'fail', what: `${name}: no author whom the trust file names has signed it` };
 }
 
-async function signedByAny(c: Case, signed: SignedBundle, keys: readonly VerifierKey[]): Promise<boolean> {
+interface Keys {
+  readonly trusted: readonly Uint8Array[];
+  readonly asserted: readonly Uint8Array[];
+}
+
+function authorKeysOf(c: Case): Keys {
+  const { trusted, asserted } = keysOf(c, 'author');
+  const bytes = ({ publicKey }: { readonly publicKey: Uint8Array }): Uint8Array => publicKey;
+  return { trusted: trusted.map(bytes), asserted: asserted.map(bytes) };
+}
+
+/** RULE 20: the organisation is the one that genesis names; a log without one has no organisation's bundle. */
+function isOwnOrganisation(c: Case, org: Json | undefined): boolean {
+  const genesis = ofType(c, 'genesis')[0];
+  return typeof org === 'string' && (genesis === undefined || genesis.entry.org?.id === org);
+}
+
+/** RULE 20: pinned keys, and those that they let in by their signature before the bundle was published. */
+async function orgKeysOf(c: Case, ref: BundleRef, org: string): Promise<Keys> {
+  const published = ofType(c, 'policy').find(
+    ({ entry }) => entry.op === 'publish' && entry.digest === ref.digest,
+  );
+  const changes = ofType(c, 'key')
+    .filter(
+      ({ index, entry }) => entry.purpose === 'org' && (published === undefined || index < published.index),
+    )
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ entry }) => entry);
+  const founding = (ofType(c, 'genesis')[0]?.entry.org?.keys ?? []).flatMap(
+    (key) => attempt(() => jwkPublicKey(key).bytes) ?? [],
+  );
+  const pinned = c.log === undefined ? [] : trustedKeys(c.log, 'org').map(({ publicKey }) => publicKey);
+  const added = changes.flatMap(({ op, key }) =>
+    op === 'add' ? (attempt(() => parseVkey(key).publicKey) ?? []) : [],
+  );
+  return {
+    trusted: await organisationKeys(org, pinned, changes, c.crypto),
+    asserted: [...founding, ...added],
+  };
+}
+
+async function signedByAny(c: Case, signed: SignedBundle, keys: readonly Uint8Array[]): Promise<boolean> {
   const message = bundleHash(signed.bundle);
   for (const { sig } of signed.sigs) {
     const signature = attempt(() => unbase64url(sig));
     if (signature === undefined) continue;
-    for (const key of keys) if (await c.crypto.verifyEd25519(key.publicKey, message, signature)) return true;
+    for (const key of keys) if (await c.crypto.verifyEd25519(key, message, signature)) return true;
   }
   return false;
 }

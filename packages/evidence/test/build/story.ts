@@ -25,6 +25,7 @@ import {
   jwkThumbprint,
   longestGapMs,
   mandateSigningBytes,
+  orgKeyId,
   sha256,
   utf8,
   type Assertion,
@@ -80,6 +81,18 @@ export interface Twist {
   readonly leaseSigner?: ReturnType<typeof testKey>;
   readonly authorSigner?: ReturnType<typeof testKey>;
   readonly witnessedAtMs?: number | undefined;
+  /** The organisation above: its bundle as it was published, and what the decisions and the file make of it. */
+  readonly org?: {
+    readonly signer?: ReturnType<typeof testKey>;
+    /** `key` entries between genesis and its publication. */
+    readonly changes?: readonly Draft<EntryOf<'key'>>[];
+    /** The decisions do not name it. */
+    readonly ignored?: true;
+    /** The file does not hold the entry that published it. */
+    readonly hidden?: true;
+    /** What the bundle says it is of. Default: what genesis says. */
+    readonly id?: string;
+  };
 }
 
 export interface Story {
@@ -132,6 +145,7 @@ export function tell(twist: Twist = {}): Story {
     custody: 'separate',
     public: false,
     people: 2,
+    ...(twist.org === undefined ? {} : { org: { id: 'acme', keys: [orgJwk(log)] } }),
   });
   log.append<EntryOf<'boot'>>({
     type: 'boot',
@@ -186,6 +200,7 @@ export function tell(twist: Twist = {}): Story {
     by: 'user-1',
   });
 
+  const above = twist.org === undefined ? undefined : publishOrg(log, twist.org);
   const bundle = {
     v: 1,
     layer: 'team',
@@ -208,7 +223,7 @@ export function tell(twist: Twist = {}): Story {
     version: 3,
     floor: 2,
     sigs: [...signed.sigs],
-    prev: null,
+    prev: above?.id ?? null,
     ...twist.policy,
   });
   const contained = log.append<EntryOf<'containment'>>({
@@ -244,7 +259,10 @@ export function tell(twist: Twist = {}): Story {
     args: args.commitment,
     bound: ['input', 'resource'],
     reasons: ['assistants-write-in-workspace'],
-    bundles: [{ layer: 'team', digest, version: 3 }],
+    bundles: [
+      ...(above === undefined || twist.org?.ignored === true ? [] : [above.ref]),
+      { layer: 'team', digest, version: 3 },
+    ],
     inputs: inputs.commitment,
     meters: [],
     epoch: 1,
@@ -376,11 +394,13 @@ export function tell(twist: Twist = {}): Story {
     kind: 'execution',
     origin: log.origin,
     subject: EXEC,
-    entries: log.entries.map(({ index, bytes }) => ({
-      index,
-      entry: fromUtf8(bytes),
-      proof: hashes(log.inclusion(index)),
-    })),
+    entries: log.entries
+      .filter(({ id }) => twist.org?.hidden !== true || id !== above?.id)
+      .map(({ index, bytes }) => ({
+        index,
+        entry: fromUtf8(bytes),
+        proof: hashes(log.inclusion(index)),
+      })),
     checkpoints: [
       { note: log.checkpoint(permitSize, witnessedAtMs), consistency: [] },
       {
@@ -399,7 +419,7 @@ export function tell(twist: Twist = {}): Story {
         attestations: [{ leaf: attestation.id, evidence: shown(evidence.disclosures) }],
       },
     },
-    bundles: [signed],
+    bundles: [...(above === undefined || twist.org?.ignored === true ? [] : [above.signed]), signed],
   };
   return {
     log,
@@ -412,6 +432,32 @@ export function tell(twist: Twist = {}): Story {
     argumentDisclosures: args.disclosures,
     parts,
   };
+}
+
+const orgJwk = (log: TestLog) =>
+  ({ kty: 'OKP', crv: 'Ed25519', x: base64url(log.noteKey('org').publicKey) }) as const;
+
+/** The organisation publishes: its keys change first, where the story says so. */
+function publishOrg(log: TestLog, org: NonNullable<Twist['org']>) {
+  for (const change of org.changes ?? []) log.append<EntryOf<'key'>>(change);
+  const bundle = { v: 1, layer: 'org', org: org.id ?? 'acme', version: 1, policies: [] };
+  const signer = org.signer ?? log.noteKey('org');
+  const signed = {
+    bundle: bundle as Json,
+    sigs: [{ by: orgKeyId(signer.publicKey), sig: base64url(signer.sign(bundleHash(bundle))) }],
+  };
+  const digest = bundleDigest(bundle);
+  const { id } = log.append<EntryOf<'policy'>>({
+    type: 'policy',
+    op: 'publish',
+    layer: 'org',
+    digest,
+    version: 1,
+    floor: 1,
+    sigs: [...signed.sigs],
+    prev: null,
+  });
+  return { id, signed, ref: { layer: 'org', digest, version: 1 } as const };
 }
 
 export const shown = (disclosed: readonly Disclosure[]): DisclosedPart => ({ disclosed, withheld: [] });
