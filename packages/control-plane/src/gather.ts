@@ -2,7 +2,8 @@
 // records. Formatting and judging it is `evidence`'s.
 import { commitMandateBody, parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
 import type { EvidenceParts } from './face.ts';
-import type { ExecutionRow, MandateRow } from './core/rows.ts';
+import type { ExecutionRow, MandateRow, PlaneRow } from './core/rows.ts';
+import { SELF } from './core/rows.ts';
 import type { Store } from './ports.ts';
 import { recordOf } from './records.ts';
 
@@ -89,6 +90,9 @@ async function collect(
       break;
     }
   }
+  // RULE 20: how the organisation's keys changed, by which its bundle is to be believed.
+  const [plane] = await store.read([{ kind: 'plane', id: SELF }]);
+  for (const { leaf } of (plane?.value as PlaneRow | undefined)?.org?.changes ?? []) await addLeaf(leaf);
   for (const execution of executions) {
     for (const index of execution.entries) {
       const entry = await add(index);

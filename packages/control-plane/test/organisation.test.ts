@@ -2,7 +2,7 @@
  * Goal: what the organisation forbids no team lifts, nobody leaves it out, and its keys change by its own word alone
  * (RULE 20). Method: the real plane with an organisation above it; each attack by effect, on what is permitted after.
  */
-import { base64url, orgKeyId, orgKeySigningBytes, parseVkey, type Trust } from '@licet/evidence';
+import { base64url, orgKeyId, orgKeySigningBytes, parseEntry, parseVkey, type Trust } from '@licet/evidence';
 import { bundleDigest, type Bundle } from '@licet/policy';
 import { describe, expect, test } from 'vitest';
 import type { Effect } from '../src/index.ts';
@@ -176,6 +176,11 @@ describe('rule 20: its keys change by its own signature', () => {
     expect(await operate(world, effect('retire', 'org', 'next'))).toBe('operated');
     await world.reopen();
     expect(word(await world.decide(pay))).toBe('deny:policy');
+    // What shows it to a stranger carries the word of the old key.
+    const { exec } = await world.permitted();
+    const { entries } = (await world.plane.evidence('execution', exec))!;
+    const keys = entries.map(({ bytes }) => parseEntry(bytes)).filter(({ type }) => type === 'key');
+    expect(keys.filter((entry) => 'purpose' in entry && entry.purpose === 'org')).toHaveLength(2);
     const third = signedBy(orgBundle({ version: 3, policies: [] }), 'org');
     expect(await codeOf(world.plane.operate(as('author-1'), third))).toBe('ERR_BUNDLE_SIGNATURE');
     // The old addition played again, and the last key retired.
