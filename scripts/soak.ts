@@ -61,6 +61,13 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 100_000,
   },
   {
+    name: 'mutations',
+    claim:
+      'N random mutations of an approval that a passkey signed, its assertion or its subject, are all refused.',
+    by: { files: ['packages/control-plane/test/passkeys.test.ts'], variable: 'LICET_MUTATIONS' },
+    number: 100_000,
+  },
+  {
     name: 'simulator',
     claim: 'N seeds of the simulator keep every invariant.',
     by: {

@@ -267,7 +267,7 @@ export class Actors {
     const verdict = dice.chance(0.93) ? 'approve' : 'reject';
     const expiresMs = dice.chance(0.3) ? { expiresMs: world.clock.now + dice.below(20_000) } : {};
     await this.#ask('approve', undefined, ({ plane }) =>
-      plane.approve(speaks(by), exec, { hold: leaf, group, verdict, method: 'token', ...expiresMs }),
+      plane.approve(speaks(by), exec, { hold: leaf, group, verdict, ...expiresMs }),
     );
     if (operator !== undefined && dice.chance(0.8)) await this.#operate(operator.by, operator.effect);
   }
@@ -316,7 +316,6 @@ export class Actors {
           hold: hold.leaf,
           group: 'second-person',
           verdict: 'approve',
-          method: 'token',
         }),
       );
       await this.#operate('operator-1', { op: 'lift', leaf });

@@ -34,6 +34,11 @@ export const PROBLEMS = {
     'This identity does not have the role that the route needs.',
     'Ask an operator for the role.',
   ],
+  passkey_refused: [
+    403,
+    'The passkey did not sign this, or is none of this person’s here and now.',
+    'Ask for what is to be signed again, and sign it with a passkey that is registered for you.',
+  ],
   wrong_host: [
     403,
     "The Host or Origin header is not this plane's.",

@@ -17,6 +17,10 @@ export const CONTROL_PLANE_ERRORS = {
     meaning: 'The kill order is not signed by a pinned contain key, is expired, or names another log.',
     next: 'Make a new order with the contain key of this plane.',
   },
+  ERR_PLANE_PASSKEY: {
+    meaning: 'A passkey did not sign this, or is none of this person’s here and now.',
+    next: 'Ask for what is to be signed again, and sign it with a passkey that is registered for you.',
+  },
   ERR_PLANE_REQUEST: {
     meaning: 'The request is not of a form that can be decided.',
     next: 'The message names the field.',

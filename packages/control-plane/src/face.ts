@@ -1,5 +1,5 @@
 // The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
-import type { Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
+import type { ApprovalSubject, Assertion, Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
 import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow, MandateRow } from './core/rows.ts';
@@ -117,9 +117,19 @@ export interface Plane {
       readonly group: string;
       readonly verdict: 'approve' | 'reject';
       readonly expiresMs?: number;
-      readonly method: 'token' | 'passkey';
+      /** A passkey's signature over exactly this; absent: a token's word (RULE 22). */
+      readonly assertion?: Assertion;
     },
   ): Promise<Answered>;
+  /** What an approval of this hold for this group signs; undefined when it is not held, or held by another hold. */
+  approvalSubject(
+    exec: string,
+    body: {
+      readonly hold: string;
+      readonly group: string;
+      readonly verdict: 'approve' | 'reject';
+    },
+  ): Promise<ApprovalSubject | undefined>;
   /** An operator action: done, held for a second person, or refused (RULE 34). */
   operate(
     caller: Caller,
@@ -131,10 +141,15 @@ export interface Plane {
   /** Lets due executions expire, lapse or fall in doubt. Returns their ids. */
   tick(): Promise<readonly string[]>;
   /** The subject that owns this key and is not revoked; undefined otherwise. */
-  identify(
-    jkt: string,
-  ): Promise<
-    { readonly subject: string; readonly roles: readonly string[]; readonly kind: string } | undefined
+  identify(jkt: string): Promise<
+    | {
+        readonly subject: string;
+        readonly roles: readonly string[];
+        readonly kind: string;
+        /** It is a passkey's key, which proves a person at sign-in and nothing else. */
+        readonly passkey?: true;
+      }
+    | undefined
   >;
   execution(exec: string): Promise<ExecutionRow | undefined>;
   /** Opened arguments and resources of an execution, from its record. */

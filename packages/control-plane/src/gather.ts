@@ -1,6 +1,7 @@
 // Gathers what an evidence bundle holds: the entries of an execution or run, those that they name, and the opened
 // records. Formatting and judging it is `evidence`'s.
 import { commitMandateBody, parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
+import { assertionRecord } from './approving.ts';
 import type { EvidenceParts } from './face.ts';
 import type { ExecutionRow, MandateRow, PlaneRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
@@ -58,7 +59,7 @@ export async function gather(
       })),
     ),
     checkpoints,
-    executions: await opened(store, executions),
+    executions: await opened(store, executions, parsed),
     bundles: await bundlesOf(store, parsed),
     ...(mandates.length === 0 ? {} : { mandates }),
   };
@@ -137,6 +138,7 @@ async function clocksBetween(store: Store, first: number, last: number): Promise
 async function opened(
   store: Store,
   executions: readonly ExecutionRow[],
+  entries: readonly Entry[],
 ): Promise<Readonly<Record<string, Json>>> {
   const records: Record<string, Json> = {};
   for (const execution of executions) {
@@ -145,6 +147,7 @@ async function opened(
     if (record === undefined) continue;
     const { body } = record;
     const result = await resultOf(store, exec, outcome?.index);
+    const assertions = await assertionsOf(store, exec, entries);
     const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {
       arguments: whole(body.disclosures.arguments as unknown as Json),
@@ -155,9 +158,23 @@ async function opened(
         ? {}
         : { earlier: body.earlier.map(({ inputs }) => whole(inputs as unknown as Json)) }),
       ...(result === undefined ? {} : { result: whole(result) }),
+      ...(assertions.length === 0 ? {} : { assertions }),
     };
   }
   return records;
+}
+
+/** What people's passkeys signed about it. */
+async function assertionsOf(store: Store, exec: string, entries: readonly Entry[]): Promise<readonly Json[]> {
+  const digests = entries.flatMap((entry) =>
+    entry.type === 'approval' && entry.exec === exec && entry.assertion !== undefined
+      ? [entry.assertion]
+      : [],
+  );
+  const records = await Promise.all(
+    digests.map((digest) => store.records.get(assertionRecord(exec, digest))),
+  );
+  return records.flatMap((record) => (record === undefined || record === 'erased' ? [] : [record.body]));
 }
 
 /** What opens the result of the outcome that ended it. Late and unstarted reports leave results of their own beside it. */

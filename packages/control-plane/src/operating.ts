@@ -1,12 +1,12 @@
 // Operating: what people do to the plane takes the road of every execution, decided by the built-in operator policy
-// (RULE 34); and people's word on what others ask for.
+// (RULE 34).
 import { base64url, idemDigest, instanceDigest, type Json } from '@licet/evidence';
 import { answered, refusedUnrecorded } from './answers.ts';
-import { commit, commitOn, MAX_TRIES } from './commits.ts';
+import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { Caller, Command, Effect } from './core/commands.ts';
 import { ControlPlaneError } from './errors.ts';
-import type { Answered, Plane } from './face.ts';
+import type { Answered } from './face.ts';
 import { checkedFact } from './facts.ts';
 import { policyOf } from './look-up.ts';
 import { checkedMandate } from './mandates.ts';
@@ -19,19 +19,6 @@ import { loggedScope } from './scopes.ts';
 import { Snapshot } from './snapshot.ts';
 import { endSegment } from './ticking.ts';
 import { uuidv7 } from './uuid.ts';
-
-/** A person approves or rejects for a group of a hold (RULE 22). */
-export async function approve(
-  context: PlaneContext,
-  caller: Caller,
-  exec: string,
-  body: Parameters<Plane['approve']>[2],
-): Promise<Answered> {
-  const { hold, group, verdict, method } = body;
-  const expiresMs = body.expiresMs ?? Number.MAX_SAFE_INTEGER;
-  const command: Command = { kind: 'approve', exec, hold, group, verdict, caller, method, expiresMs };
-  return answered(await commit(context, command, { lane: 'safety' }));
-}
 
 /** Does something to the plane, or holds it for a second person (RULE 34). */
 export async function operate(

@@ -11,7 +11,8 @@ import { decide, resume } from './deciding.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Plane } from './face.ts';
 import { executionOf } from './look-up.ts';
-import { approve, operate } from './operating.ts';
+import { approvalSubject, approve } from './approving.ts';
+import { operate } from './operating.ts';
 import { order } from './orders.ts';
 import { declaredFacts } from './facts.ts';
 import { organisation } from './organisation.ts';
@@ -48,6 +49,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     report: (caller, exec, body) => report(context, caller, exec, body),
     cancel: (caller, exec) => cancel(context, caller, exec),
     approve: (caller, exec, body) => approve(context, caller, exec, body),
+    approvalSubject: (exec, body) => approvalSubject(context, exec, body),
     operate: (caller, effect, settings = {}) => operate(context, caller, effect, settings),
     order: (note) => order(context, note),
     tick: () => tick(context),

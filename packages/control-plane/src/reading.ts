@@ -11,7 +11,7 @@ import {
 } from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
-import type { ExecutionRow, IdentityRow, MandateRow } from './core/rows.ts';
+import type { ExecutionRow, IdentityRow, MandateRow, RowValues } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
@@ -24,12 +24,14 @@ import { Snapshot } from './snapshot.ts';
 export async function identify({ store }: PlaneContext, jkt: string): ReturnType<Plane['identify']> {
   const [key] = await store.read([{ kind: 'key', id: jkt }]);
   if (key === undefined) return undefined;
-  const [row] = await store.read([
-    { kind: 'identity', id: (key.value as { readonly subject: string }).subject },
-  ]);
+  const { subject: owner, passkey } = key.value as RowValues['key'];
+  const [row] = await store.read([{ kind: 'identity', id: owner }]);
   const identity = row?.value as IdentityRow | undefined;
-  if (identity === undefined || identity.revoked || !identity.jkts.includes(jkt)) return undefined;
-  return { subject: identity.subject, roles: identity.roles, kind: identity.kind };
+  if (identity === undefined || identity.revoked) return undefined;
+  const { subject, roles, kind, jkts, passkeys = [] } = identity;
+  if (passkey === true)
+    return passkeys.some((one) => one.jkt === jkt) ? { subject, roles, kind, passkey } : undefined;
+  return jkts.includes(jkt) ? { subject, roles, kind } : undefined;
 }
 
 /** Opened arguments and resources of an execution, from its record. */

@@ -89,7 +89,6 @@ describe('lifting a hold', () => {
       hold,
       group: 'finance',
       verdict: 'approve',
-      method: 'token',
       expiresMs: world.clock.now + 10_000,
     });
     await world.approve(exec, hold, 'legal', 'legal-1');
@@ -140,7 +139,6 @@ describe('lifting a hold', () => {
       hold,
       group: 'finance',
       verdict: 'approve',
-      method: 'token',
       expiresMs: world.clock.now + 5_000,
     });
     await world.approve(exec, hold, 'legal', 'legal-1');

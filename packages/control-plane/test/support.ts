@@ -78,6 +78,7 @@ export const trust: Trust = {
         org: [ORG.vkey],
         jwt: [],
       },
+      rp: { id: 'localhost', origins: ['http://localhost:4840'] },
     },
   ],
 };
@@ -447,7 +448,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
     report: (permit, more = {}, caller = permit.caller) =>
       world.plane.report(caller, permit.exec, { instance: permit.instance, status: 'completed', ...more }),
     approve: (exec, hold, group, by, verdict = 'approve') =>
-      world.plane.approve(as(by), exec, { hold, group, verdict, method: 'token' }),
+      world.plane.approve(as(by), exec, { hold, group, verdict }),
     async together(effect, first = 'operator-1', second = 'operator-2') {
       const { reply } = await world.plane.operate(as(first), effect);
       if (reply.kind !== 'refused' || reply.verdict !== 'hold')

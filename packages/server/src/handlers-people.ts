@@ -115,7 +115,6 @@ export function peopleHandlers(parts: Parts): Handlers {
         hold,
         group,
         verdict,
-        method: 'token' as const,
         ...(expires === undefined ? {} : { expiresMs: expires }),
       };
       const { reply, entries } = await plane.approve({ subject, jkt }, context.id, body);

@@ -23,6 +23,7 @@ const OF_PLANE: Readonly<Record<ControlPlaneErrorCode, ProblemCode>> = {
   ERR_PLANE_BUNDLE: 'unavailable',
   ERR_PLANE_OVERLOADED: 'overloaded',
   ERR_PLANE_ORDER: 'forbidden',
+  ERR_PLANE_PASSKEY: 'passkey_refused',
   ERR_PLANE_REQUEST: 'schema',
 };
 

@@ -39,13 +39,16 @@ const ownsPartOf = (rows: RowReader, { chain }: ExecutionRow, by: string): boole
 
 /** Approvals of a held execution that count now. */
 export const standing = (rows: RowReader, execution: ExecutionRow, nowMs: number): readonly ApprovalRow[] =>
-  (execution.approvals ?? []).filter(
-    (one) =>
-      one.verdict === 'approve' &&
-      one.expiresAtMs > nowMs &&
-      (askOf(execution, one.group)?.method === undefined || one.method === 'passkey') &&
-      mayApprove(rows, execution, { ...one, nowMs }),
-  );
+  (execution.approvals ?? []).filter((one) => stands(rows, execution, one, nowMs));
+
+/** True while an approval counts: in time, by somebody who may, and as the hold asked for it. */
+export function stands(rows: RowReader, execution: ExecutionRow, one: ApprovalRow, nowMs: number): boolean {
+  if (one.verdict !== 'approve' || one.expiresAtMs <= nowMs) return false;
+  if (askOf(execution, one.group)?.method === 'passkey' && one.method !== 'passkey') return false;
+  // The passkey that signed may be what was taken away: what it signed counts while its owner stands as they stood.
+  if (one.method === 'passkey' && rows.get('identity', one.by)?.leaf !== one.identity) return false;
+  return mayApprove(rows, execution, { ...one, nowMs });
+}
 
 /** True when these approvals are enough for what the group is asked. */
 export const quorumMet = (rows: RowReader, ask: HoldGroup, approvals: readonly ApprovalRow[]): boolean =>

@@ -10,6 +10,7 @@ import type {
   HoldGroup,
   IdentityEntry,
   OutcomeStatus,
+  Passkey,
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
@@ -189,9 +190,9 @@ export interface ApproveCommand {
   readonly group: string;
   readonly verdict: 'approve' | 'reject';
   readonly caller: Caller;
-  readonly method: 'token' | 'passkey';
   readonly expiresMs: number;
-  readonly assertion?: string;
+  /** The passkey that signed, by its key's thumbprint, and the digest of its assertion; absent: a token's word. */
+  readonly passkey?: { readonly jkt: string; readonly assertion: string };
   /** Of a rejection: a code, and the commitment to what the person wrote. */
   readonly reason?: { readonly code: string; readonly note?: string };
 }
@@ -262,6 +263,19 @@ export type Effect =
     }
   | MandateEffect
   | OrgKeyEffect
+  /** A person's passkey comes or goes; everything else of their identity stays as it is then. */
+  | {
+      readonly op: 'passkey';
+      readonly change: 'add';
+      readonly subject: string;
+      readonly passkey: Passkey;
+    }
+  | {
+      readonly op: 'passkey';
+      readonly change: 'remove';
+      readonly subject: string;
+      readonly id: string;
+    }
   | {
       readonly op: 'resolve';
       readonly exec: string;

@@ -10,13 +10,14 @@ import {
   type Json,
 } from '@licet/evidence';
 import { approvedGroups, isOfOldSegment, SECOND_PERSON, standing } from './approvals.ts';
-import type { Effect, MandateEffect, OperateCommand } from './commands.ts';
+import type { Caller, Effect, MandateEffect, OperateCommand } from './commands.ts';
 import { contain, lift } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import type { Draft } from './draft.ts';
 import type { ExecutionRow, IdentityRow } from './rows.ts';
 import { SELF } from './rows.ts';
 import { settlement } from './meters.ts';
+import { isLastOperator } from './operators.ts';
 import type { Transition } from './transition.ts';
 
 /** Who may do what, and what takes two. Its digest is in every `boot` entry. */
@@ -34,6 +35,8 @@ export const OPERATOR_POLICY = {
   mandate: { role: 'operator', people: 1 },
   // The organisation's own signature is what counts; whoever hands it in only carries it.
   'org-key': { role: 'operator', people: 1 },
+  // People see to their own; see `mayOperate`.
+  passkey: { role: 'operator', people: 1 },
 } as const satisfies Record<
   Effect['op'],
   { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
@@ -45,6 +48,8 @@ export const operatorPolicyDigest = (): string =>
 
 const ENGINE = 'licet-operator/1';
 const REASON = 'licet/operator';
+/** Passkeys of one person: what an identity entry holds. */
+const MAX_PASSKEYS = 8;
 const HOLD_MS = 900_000;
 const OPERATION_MS = 1_000;
 
@@ -56,7 +61,7 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
   const rule = OPERATOR_POLICY[effect.op];
-  if (actor === undefined || actor.revoked || !mayOperate(actor, effect, rule.role)) {
+  if (actor === undefined || actor.revoked || !mayOperate(actor, effect, rule.role, command.caller)) {
     return refuse(draft, command, actor, 'role');
   }
   const problem = impossible(draft, effect);
@@ -74,9 +79,15 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   return carryOut(draft, command, actor, before);
 }
 
-/** RULE 34: by role; a mandate is also its giver's to grant and to end. */
-const mayOperate = (actor: IdentityRow, effect: Effect, role: string): boolean =>
-  actor.roles.includes(role) || (effect.op === 'mandate' && effect.from === actor.subject);
+/** RULE 34: by role; a mandate is also its giver's to grant and to end, and a passkey its owner's to add and to remove. */
+function mayOperate(actor: IdentityRow, effect: Effect, role: string, { jkt }: Caller): boolean {
+  if (actor.roles.includes(role)) return true;
+  if (effect.op === 'mandate') return effect.from === actor.subject;
+  if (effect.op !== 'passkey' || effect.subject !== actor.subject) return false;
+  // From the first passkey on a lesser credential cannot bring in another, or whoever stole it would sign as they like.
+  const passkeys = actor.passkeys ?? [];
+  return passkeys.length === 0 || passkeys.some((one) => one.jkt === jkt);
+}
 
 function carryOut(
   draft: Draft,
@@ -182,6 +193,10 @@ function perform(
     }
     case 'identity':
       return { leaf: appendIdentity(draft, effect, by[0]!) };
+    case 'passkey': {
+      const { passkeys, ...row } = withPasskeys(draft.get('identity', effect.subject)!, effect);
+      return { leaf: appendIdentity(draft, { op: 'identity', change: 'update', ...row }, by[0]!, passkeys) };
+    }
     case 'fact': {
       const { name, value, expMs } = effect;
       return { leaf: draft.append('fact', { name, value, source: 'operator', exp: expMs, by: by[0]! }).leaf };
@@ -242,11 +257,23 @@ function perform(
   }
 }
 
-/** Appends an identity entry; shared with genesis. */
+type PasskeyEffect = Effect & { readonly op: 'passkey' };
+
+function withPasskeys(row: IdentityRow, effect: PasskeyEffect): IdentityRow {
+  const { passkeys = [], ...rest } = row;
+  const kept =
+    effect.change === 'add'
+      ? [...passkeys, { ...effect.passkey, jkt: jwkThumbprint(effect.passkey.key) }]
+      : passkeys.filter(({ id }) => id !== effect.id);
+  return kept.length === 0 ? rest : { ...rest, passkeys: kept };
+}
+
+/** Appends an identity entry; shared with genesis. Passkeys stay as they are unless others are given. */
 export function appendIdentity(
   draft: Draft,
   effect: Effect & { readonly op: 'identity' },
   by: string,
+  passkeys: IdentityRow['passkeys'] = draft.get('identity', effect.subject)?.passkeys,
 ): string {
   const { change, subject: who, kind, roles, groups, keys, root, name } = effect;
   return draft.append(
@@ -261,6 +288,7 @@ export function appendIdentity(
       by,
       ...(effect.for === undefined ? {} : { for: effect.for }),
       ...(root === undefined ? {} : { root }),
+      ...(passkeys === undefined ? {} : { passkeys: passkeys.map(({ id, key }) => ({ id, key })) }),
     },
     { detail: name === undefined ? {} : { name } },
   ).leaf;
@@ -290,12 +318,27 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
       if (effect.change === 'register') {
         if (row !== undefined) return 'already_registered';
       } else if (row === undefined || row.revoked) return 'unknown_identity';
-      // One key, one identity: a key that another identity holds or held proves nothing.
+      // One key, one identity: a key that another identity holds or held proves nothing. One key, one use: a passkey's
+      // key never becomes an ordinary one.
       const taken = effect.keys.some((key) => {
-        const owner = draft.get('key', jwkThumbprint(key))?.subject;
-        return owner !== undefined && owner !== effect.subject;
+        const owner = draft.get('key', jwkThumbprint(key));
+        return owner !== undefined && (owner.subject !== effect.subject || owner.passkey === true);
       });
-      return taken ? 'key_taken' : undefined;
+      if (taken) return 'key_taken';
+      const { roles, keys } = effect;
+      const after = row && { ...row, roles, keys, revoked: effect.change === 'revoke' };
+      return row !== undefined && isLastOperator(draft, row, after!) ? 'last_operator' : undefined;
+    }
+    case 'passkey': {
+      const row = draft.get('identity', effect.subject);
+      if (row === undefined || row.revoked) return 'unknown_identity';
+      if (effect.change === 'remove') {
+        if (!(row.passkeys ?? []).some(({ id }) => id === effect.id)) return 'unknown_passkey';
+        return isLastOperator(draft, row, withPasskeys(row, effect)) ? 'last_operator' : undefined;
+      }
+      if (row.kind !== 'user') return 'not_a_person';
+      if ((row.passkeys ?? []).length >= MAX_PASSKEYS) return 'too_many_passkeys';
+      return draft.get('key', jwkThumbprint(effect.passkey.key)) === undefined ? undefined : 'key_taken';
     }
     case 'resolve':
       return draft.get('execution', effect.exec)?.state === 'in_doubt' ? undefined : 'not_in_doubt';

@@ -210,6 +210,7 @@ export function approval(
     method: entry.method,
     atMs: entry.at,
     expiresAtMs: entry.expires,
+    ...(entry.identity === undefined ? {} : { identity: entry.identity }),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
     ...(entry.standing === undefined ? {} : { standing: entry.standing }),
   };

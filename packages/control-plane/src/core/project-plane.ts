@@ -1,6 +1,7 @@
 // Projection of what the plane says of itself and of its people: genesis, boot, containment, policy, identity.
 import { jwkThumbprint, type EntryOf } from '@licet/evidence';
 import { containmentOf } from './containment.ts';
+import { OPERATORS, operatorsAfter } from './operators.ts';
 import { pairOf } from './mandates.ts';
 import type { IdentityRow, MandateRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
@@ -97,6 +98,7 @@ export function identity(
 ): readonly Put[] {
   const before = rows.get('identity', entry.subject);
   const jkts = entry.keys.map((key) => jwkThumbprint(key));
+  const passkeys = (entry.passkeys ?? []).map(({ id, key }) => ({ id, key, jkt: jwkThumbprint(key) }));
   const name = detail?.name ?? before?.name;
   const row: IdentityRow = {
     subject: entry.subject,
@@ -105,6 +107,7 @@ export function identity(
     groups: entry.groups,
     keys: entry.keys,
     jkts,
+    ...(passkeys.length === 0 ? {} : { passkeys }),
     ...(entry.for === undefined ? {} : { for: entry.for }),
     ...(entry.root === undefined ? {} : { root: entry.root }),
     // A revoked identity stays revoked: coming back takes a new one.
@@ -115,6 +118,8 @@ export function identity(
   return [
     put('identity', entry.subject, row),
     ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
+    ...passkeys.map(({ jkt }) => put('key', jkt, { subject: entry.subject, passkey: true as const })),
+    put('tally', OPERATORS, { count: operatorsAfter(rows, before, row) }),
   ];
 }
 

@@ -4,7 +4,7 @@ import { consequence } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import { appendStart } from './decide.ts';
 import type { Draft } from './draft.ts';
-import { mayApprove } from './approvals.ts';
+import { stands } from './approvals.ts';
 import type { ExecutionRow } from './rows.ts';
 import { SELF } from './rows.ts';
 import { objection, type Objection } from './standing.ts';
@@ -63,11 +63,8 @@ function spendObjection(draft: Draft, command: RedeemCommand, row: ExecutionRow)
   // RULE 22: approvals are looked at once more in the commit that starts.
   for (const leaf of permit.approvals) {
     const approval = row.approvals?.find((one) => one.leaf === leaf);
-    const stands =
-      approval !== undefined &&
-      approval.expiresAtMs > draft.nowMs &&
-      mayApprove(draft, row, { ...approval, nowMs: draft.nowMs });
-    if (!stands) return { code: 'approval_expired' };
+    if (approval === undefined || !stands(draft, row, approval, draft.nowMs))
+      return { code: 'approval_expired' };
   }
   return (
     objection(draft, draft.plane.tenant, { ...row, caller, resources }, draft.nowMs) ??

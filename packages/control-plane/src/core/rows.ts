@@ -12,6 +12,7 @@ import type {
   IdentityEntry,
   Meter,
   OrgKeyChange,
+  Passkey,
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
@@ -78,6 +79,8 @@ export interface IdentityRow {
   readonly keys: readonly PublicJwk[];
   /** RFC 7638 thumbprints of `keys`, in the same order. */
   readonly jkts: readonly string[];
+  /** Passkeys of a person, each with the thumbprint of its key. */
+  readonly passkeys?: readonly (Passkey & { readonly jkt: string })[];
   /** The user this agent acts for. */
   readonly for?: string;
   readonly root?: { readonly perDay: number; readonly concurrent: number };
@@ -109,6 +112,8 @@ export interface ApprovalRow {
   readonly method: 'token' | 'passkey';
   readonly atMs: number;
   readonly expiresAtMs: number;
+  /** The approver's identity as it stood. */
+  readonly identity?: string;
   /** Of a rejection: why, as a code. */
   readonly reason?: string;
   /** Leaf of the standing approval that gave it. */
@@ -265,8 +270,8 @@ export interface RowValues {
   readonly containment: ContainmentRow;
   readonly policy: PolicyRow;
   readonly identity: IdentityRow;
-  /** jkt → subject. */
-  readonly key: { readonly subject: string };
+  /** jkt → subject, and whether it is a passkey's: that opens no session and signs no request. */
+  readonly key: { readonly subject: string; readonly passkey?: true };
   readonly execution: ExecutionRow;
   readonly run: RunRow;
   readonly meter: MeterRow;
@@ -282,7 +287,7 @@ export interface RowValues {
   readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };
   /** Time of the last entry; the segment of the clock and the index at which it began (RULE 39). */
   readonly clock: { readonly atMs: number; readonly segment: number; readonly segmentStart: number };
-  /** Counters: unspent permits by identity (RULE 38). */
+  /** Counters: unspent permits by identity (RULE 38), and under `operators` the people who can still govern. */
   readonly tally: { readonly count: number };
 }
 export type RowKind = keyof RowValues;
