@@ -16,6 +16,7 @@ import {
   utf8,
 } from '../src/index.ts';
 import { createHash, createHmac } from 'node:crypto';
+import { useEncoder } from '../src/bytes.ts';
 
 const codecs = [
   ['hex', hex, unhex, 'hex'],
@@ -104,6 +105,31 @@ describe('SHA-256', () => {
     const long = new Uint8Array(40_000).fill(1);
     expect(hex(sha256(long, long))).toBe(createHash('sha256').update(long).update(long).digest('hex'));
     expect(sha256(long).constructor).toBe(Uint8Array);
+  });
+
+  it("with the runtime's encodings behind them, the texts and bytes are the same, and in plain arrays", async () => {
+    await import('../src/node.ts');
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        const bytes = utf8(text);
+        expect(bytes).toEqual(new TextEncoder().encode(text));
+        expect(bytes.constructor).toBe(Uint8Array);
+        for (const [, encode, decode] of codecs) expect(decode(encode(bytes))).toEqual(bytes);
+        expect(base64url(bytes)).toBe(
+          base64(bytes).replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_'),
+        );
+      }),
+    );
+    expect(() => utf8('\ud800')).toThrow('ERR_BYTES_ENCODING');
+    // Of a part of a larger array only that part.
+    expect(base64(new Uint8Array([1, 2, 3, 4, 5]).subarray(1, 4))).toBe('AgME');
+  });
+
+  it('encodings that are wrong are not put in place', () => {
+    const encoder = { utf8, base64, base64url };
+    expect(() => useEncoder({ ...encoder, base64: base64url })).toThrow('ERR_BYTES_ENCODING');
+    expect(() => useEncoder({ ...encoder, utf8: () => new Uint8Array(3) })).toThrow('ERR_BYTES_ENCODING');
+    expect(base64(Uint8Array.of(0xff))).toBe('/w==');
   });
 
   it('an implementation that answers wrongly is not put in place', () => {

@@ -43,6 +43,8 @@ type Layers = { readonly org?: Bundle; readonly team: Bundle };
 
 interface Lane {
   readonly worker: Worker;
+  /** Tasks that leave with the next message. */
+  readonly outbox: WorkerTask[];
   readonly waiting: Map<number, { resolve(answer: WorkerAnswer): void; reject(error: Error): void }>;
   /** Bundles it has been told to load, and whether it has. */
   readonly loaded: Map<number, 'loading' | 'ready'>;
@@ -60,22 +62,25 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
   let nextBundle = 0;
   let inFlight = 0;
   let closed = false;
+  let turn: Promise<void> | undefined;
 
   function laneAt(at: number): Lane {
     const known = lanes[at];
     if (known !== undefined) return known;
     const worker = new Worker(new URL(WORKER, import.meta.url));
-    const lane: Lane = { worker, waiting: new Map(), loaded: new Map() };
+    const lane: Lane = { worker, outbox: [], waiting: new Map(), loaded: new Map() };
     const fail = (error: Error): void => {
       if (lanes[at] === lane) lanes[at] = undefined;
       for (const { reject } of lane.waiting.values()) reject(error);
       lane.waiting.clear();
     };
-    worker.on('message', (answer: WorkerAnswer) => {
-      const waiting = lane.waiting.get(answer.id);
-      lane.waiting.delete(answer.id);
+    worker.on('message', (text: string) => {
+      for (const answer of JSON.parse(text) as readonly WorkerAnswer[]) {
+        const waiting = lane.waiting.get(answer.id);
+        lane.waiting.delete(answer.id);
+        waiting?.resolve(answer);
+      }
       if (lane.waiting.size === 0) worker.unref();
-      waiting?.resolve(answer);
     });
     worker.on('error', fail);
     worker.on('exit', () => fail(new Error('an evaluator stopped')));
@@ -89,8 +94,24 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
     return new Promise((resolve, reject) => {
       lane.waiting.set(id, { resolve, reject });
       lane.worker.ref();
-      lane.worker.postMessage({ ...task, id });
+      // What is asked in one turn leaves in one message.
+      if (lane.outbox.push({ ...task, id }) === 1) queueMicrotask(() => post(lane));
     });
+  }
+
+  function post(lane: Lane): void {
+    lane.worker.postMessage(JSON.stringify(lane.outbox.splice(0)));
+  }
+
+  /** Resolves in the next turn of the event loop, for all that asked in this one together. */
+  function nextTurn(): Promise<void> {
+    turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        turn = undefined;
+        resolve();
+      });
+    });
+    return turn;
   }
 
   /** Has the bundle loaded in the background; a worker that is starting takes seconds that no request should wait for. */
@@ -157,7 +178,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
       inFlight += 1;
       try {
         // Let what has arrived with this one be counted: evaluating here is synchronous, so nothing could be while it runs.
-        await new Promise((next) => setImmediate(next));
+        await nextTurn();
         if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
         const bundle = numbers.get(loaded);
         if (bundle === undefined)

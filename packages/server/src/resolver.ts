@@ -2,7 +2,7 @@
  * The effect's host side of RULE 13: what a path really is. Lexical form is `policy`'s; here the host is asked
  * for the real name. Every door on this host repeats it just before start, because a link can be made in between.
  */
-import { lstat, realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Resolver } from '@licet/control-plane';
 import type { Resource } from '@licet/policy';
@@ -36,23 +36,26 @@ export async function pathObjection(path: string): Promise<string | undefined> {
 
 const isNoName = (part: string): boolean => part === '' || part === '.' || part === '..';
 
-const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const isMissing = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT';
 
 /** A file under a file is `ENOTDIR`: unreadable, not missing. */
-async function look(path: string): Promise<'there' | 'link' | 'missing' | 'unreadable'> {
-  try {
-    return (await lstat(path)).isSymbolicLink() ? 'link' : 'there';
-  } catch (error) {
-    return isMissing(error) ? 'missing' : 'unreadable';
-  }
+function look(path: string): Promise<'there' | 'link' | 'missing' | 'unreadable'> {
+  // By callback: that something is missing is the usual answer, and a rejection costs as much as the question.
+  return new Promise((resolve) => {
+    lstat(path, (error, stats) => {
+      if (error !== null) resolve(isMissing(error) ? 'missing' : 'unreadable');
+      else resolve(stats.isSymbolicLink() ? 'link' : 'there');
+    });
+  });
 }
 
-async function realNameOf(path: string): Promise<{ readonly is: boolean } | 'missing' | 'unreadable'> {
-  try {
-    return { is: (await realpath(path)) === path };
-  } catch (error) {
-    return isMissing(error) ? 'missing' : 'unreadable';
-  }
+function realNameOf(path: string): Promise<{ readonly is: boolean } | 'missing' | 'unreadable'> {
+  return new Promise((resolve) => {
+    realpath.native(path, (error, real) => {
+      if (error !== null) resolve(isMissing(error) ? 'missing' : 'unreadable');
+      else resolve({ is: real === path });
+    });
+  });
 }
 
 /** Confirms the paths among resources against this host's file system. */

@@ -12,7 +12,16 @@ import type { LeaseSigner, Machine } from '@licet/control-plane';
 import { openDataFolder } from './data-folder.ts';
 import { messageOf, StoreError } from './errors.ts';
 import { openWriter, type Writer } from './sqlite-writer.ts';
-import type { KeySeed, Request, RequestName, Requests, Response, WireError, WorkerOptions } from './wire.ts';
+import {
+  fromWire,
+  type KeySeed,
+  type Request,
+  type RequestName,
+  type Requests,
+  type Response,
+  type WireError,
+  type WorkerOptions,
+} from './wire.ts';
 
 const options = workerData as WorkerOptions;
 const { port } = options;
@@ -44,7 +53,14 @@ type Handlers = {
 
 function handlersOf(writer: Writer): Handlers {
   return {
-    commit: (commands) => writer.commit(commands),
+    commit: (commands) =>
+      writer.commit(
+        commands.map((command) => ({
+          prepared: fromWire(command),
+          lane: command.lane,
+          ...(command.seen === undefined ? {} : { seen: command.seen }),
+        })),
+      ),
     checkpointAt: (size) => writer.checkpointAt(size),
     head: () => writer.head(),
     destroyKey: (id) => void writer.destroyKey(id),

@@ -76,6 +76,8 @@ interface Reading {
 }
 
 const MAX_REMEMBERED_ROWS = 20_000;
+/** Kinds that every decision asks for, mostly in vain. */
+const ASKED_AGAIN: ReadonlySet<Row['kind']> = new Set(['containment', 'fact', 'mandate', 'meter']);
 
 /**
  * Opens the store of a data folder for writing. A `boot` command must be the first to commit (RULE 7).
@@ -163,10 +165,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   function readRow(kind: Row['kind'], id: string): Row | undefined {
     const key = rowKey(kind, id);
     const known = remembered.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined || remembered.has(key)) return known;
     const row = reading.store.row(kind, id)?.row;
-    // Only what is there is remembered: names that are not could be asked for without end.
-    if (row !== undefined) {
+    // That a row is not there is remembered where the names are ours: callers could make up others without end.
+    if (row !== undefined || ASKED_AGAIN.has(kind)) {
       if (remembered.size >= MAX_REMEMBERED_ROWS) remembered.delete(remembered.keys().next().value!);
       remembered.set(key, row);
     }
@@ -217,8 +219,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     },
     async commit(prepared, { lane = 'normal', seen } = {}) {
       requireWritable();
-      const wire = toWire(prepared);
-      return batcher.submit(seen === undefined ? { prepared: wire } : { prepared: wire, seen }, lane);
+      return batcher.submit({ ...toWire(prepared), ...(seen === undefined ? {} : { seen }) }, lane);
     },
     async readBack(idem) {
       // While the outcome of a commit is in doubt there is no answer to give, not even "nothing".
