@@ -37,7 +37,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   policy: { may: ['evidence'], others: ['ajv', '@cedar-policy/cedar-wasm'], pure: true },
   log: { may: ['evidence'], others: [], pure: true },
   'control-plane': { may: ['evidence', 'policy', 'log'], others: [], pure: true },
-  store: { may: ['evidence', 'log', 'control-plane'], others: [], pure: false },
+  store: { may: ['evidence', 'log', 'control-plane'], others: ['pg'], pure: false },
   api: { may: ['evidence'], others: ['typebox', 'jose', 'eventsource-parser'], pure: false },
   server: {
     may: [...DOMAIN, 'api'],

@@ -97,6 +97,23 @@ export interface LogReader {
   checkpointAt(size: number): Promise<string | undefined>;
 }
 
+/** What a store says of itself. */
+export interface StoreHealth {
+  readonly ok: boolean;
+  readonly why: string;
+  readonly size: number;
+  readonly queue: number;
+  /** What keeps the data. */
+  readonly kind: 'memory' | 'sqlite' | 'postgresql';
+  /** Where several processes share it: those alive, how much of the log each has, and when it was last heard. */
+  readonly replicas?: readonly {
+    readonly id: string;
+    readonly size: number;
+    readonly ageMs: number;
+    readonly self: boolean;
+  }[];
+}
+
 /**
  * Durable state. `read` sees only committed rows. `commit` runs `apply` inside the write transaction, one command at
  * a time, in order; it resolves only when durable and throws StoreError: `ERR_STORE_UNKNOWN_RESULT` when the outcome
@@ -142,13 +159,13 @@ export interface Store {
     take(id: string): Promise<Json | undefined>;
     delete(where: { readonly id?: string; readonly subject?: string }): Promise<void>;
   };
+  /**
+   * Where several processes share one opening (RULE 7): its name, and whether the log has its `boot` entry. A store that
+   * has no such method is opened anew by each process, and each says so in the log.
+   */
+  opening?(): { readonly incarnation: string; readonly booted: boolean };
   /** Statement of health in words, with numbers. */
-  health(): Promise<{
-    readonly ok: boolean;
-    readonly why: string;
-    readonly size: number;
-    readonly queue: number;
-  }>;
+  health(): Promise<StoreHealth>;
   close(): Promise<void>;
 }
 

@@ -13,6 +13,8 @@ const OF_STORE: Readonly<Record<StoreErrorCode, ProblemCode>> = {
   ERR_STORE_CORRUPT: 'unavailable',
   ERR_STORE_FORMAT: 'unavailable',
   ERR_STORE_KEY: 'unavailable',
+  ERR_STORE_DURABILITY: 'unavailable',
+  ERR_STORE_INCARNATION: 'unavailable',
   ERR_STORE_OPEN: 'unavailable',
   ERR_STORE_APPLY: 'internal',
   ERR_STORE_QUERY: 'not_found',

@@ -35,7 +35,7 @@ export function committed(
 export function committedAt(
   entries: readonly StoredEntry[],
   head: { readonly size: number; readonly note: string },
-  tiles: TileReader,
+  tiles: Pick<TileReader, 'read'>,
 ): readonly Committed[] {
   return entries.map((entry) => {
     // At once, so that a tile that is missing fails here and not in the caller's hands.

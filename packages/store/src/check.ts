@@ -16,6 +16,8 @@ import {
 import { appendBatch, openLogState } from '@licet/log';
 import { StoreError } from './errors.ts';
 
+type Soon<T> = T | Promise<T>;
+
 /** What is checked. All methods see one committed state or a later one: what is committed does not change. */
 export interface Checked {
   readonly size: number;
@@ -26,10 +28,10 @@ export interface Checked {
   entries(
     start: number,
     end: number,
-  ): readonly { readonly index: number; readonly bytes: Uint8Array; readonly leaf: Uint8Array }[];
-  tile(level: number, index: number): Uint8Array | undefined;
+  ): Soon<readonly { readonly index: number; readonly bytes: Uint8Array; readonly leaf: Uint8Array }[]>;
+  tile(level: number, index: number): Soon<Uint8Array | undefined>;
   /** Heads with start < size ≤ end, rising. */
-  heads(start: number, end: number): readonly { readonly size: number; readonly root: Uint8Array }[];
+  heads(start: number, end: number): Soon<readonly { readonly size: number; readonly root: Uint8Array }[]>;
   /** Lets others work. */
   pause(): Promise<void>;
 }
@@ -42,11 +44,11 @@ export async function checkTree(
   let state = openLogState({ frontier: emptyFrontier(), root: emptyRoot() }, { get: () => undefined });
   for (let start = 0; start < log.size; start += TILE_WIDTH) {
     const end = Math.min(start + TILE_WIDTH, log.size);
-    const leaves = checkEntries(log, start, end);
+    const leaves = await checkEntries(log, start, end);
     const { state: next, tiles } = appendBatch(state, leaves);
-    checkHeads(log, state.frontier, leaves);
+    await checkHeads(log, state.frontier, leaves);
     for (const { level, index, hashes, width } of tiles) {
-      const stored = log.tile(level, index);
+      const stored = await log.tile(level, index);
       if (stored === undefined || !equalBytes(stored.subarray(0, hashes.length), hashes)) {
         const first = level === 0 ? start + firstDifference(stored, hashes) : start;
         throw corrupt(
@@ -67,8 +69,8 @@ export async function checkTree(
   return { size: state.size, root: state.root };
 }
 
-function checkEntries(log: Checked, start: number, end: number): Uint8Array[] {
-  const entries = log.entries(start, end);
+async function checkEntries(log: Checked, start: number, end: number): Promise<Uint8Array[]> {
+  const entries = await log.entries(start, end);
   return Array.from({ length: end - start }, (_, i) => {
     const index = start + i;
     const entry = entries[i];
@@ -79,9 +81,9 @@ function checkEntries(log: Checked, start: number, end: number): Uint8Array[] {
   });
 }
 
-function checkHeads(log: Checked, before: Frontier, leaves: readonly Uint8Array[]): void {
+async function checkHeads(log: Checked, before: Frontier, leaves: readonly Uint8Array[]): Promise<void> {
   let frontier = before;
-  for (const { size, root } of log.heads(before.size, before.size + leaves.length)) {
+  for (const { size, root } of await log.heads(before.size, before.size + leaves.length)) {
     const from = frontier.size;
     frontier = appendLeaves(frontier, leaves.slice(from - before.size, size - before.size));
     if (!equalBytes(frontierRoot(frontier), root)) {

@@ -173,16 +173,23 @@ export function planBatch(
   return { answers, entries, rows, notes, records: [...records.values()], transition, appended, booted };
 }
 
+/** Returns the size that a caller has seen and is to be given the proof from, when this log has reached it (RULE 8). */
+export function seenOf(answer: Planned, size: number): number | undefined {
+  if (answer.kind !== 'done' || answer.seen === undefined) return undefined;
+  // No proof for a size this log has not reached: the door keeps that as fork evidence.
+  return Number.isSafeInteger(answer.seen) && answer.seen >= 0 && answer.seen <= size
+    ? answer.seen
+    : undefined;
+}
+
 /** Returns the consistency proof for a caller's `seen`; undefined when it has seen more than there is (RULE 8). */
 export function proofFromSeen(
   answer: Planned,
   size: number,
   tiles: TileReader,
 ): readonly Uint8Array[] | undefined {
-  if (answer.kind !== 'done' || answer.seen === undefined) return undefined;
-  // No proof for a size this log has not reached: the door keeps that as fork evidence.
-  if (!Number.isSafeInteger(answer.seen) || answer.seen < 0 || answer.seen > size) return undefined;
-  return consistencyProof(answer.seen, size, tiles.read);
+  const seen = seenOf(answer, size);
+  return seen === undefined ? undefined : consistencyProof(seen, size, tiles.read);
 }
 
 /** Returns the id of the execution that an entry is about. */

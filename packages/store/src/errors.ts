@@ -41,8 +41,17 @@ export const STORE_ERRORS = {
     next: 'Open it with the key it was made with.',
   },
   ERR_STORE_OPEN: {
-    meaning: 'The data folder cannot be opened for writing.',
-    next: 'Check that it exists, is a folder, and is writable by this user.',
+    meaning: 'The data folder, or the database, cannot be opened for writing.',
+    next: 'The message says what failed: check that folder or server is there, and that this user may write.',
+  },
+  ERR_STORE_DURABILITY: {
+    meaning: 'The database server is set up so that an acknowledged entry could be lost; nothing is written.',
+    next: 'The message names the setting and its fix; docs/OPERATING.md explains each.',
+  },
+  ERR_STORE_INCARNATION: {
+    meaning:
+      'The database server was promoted, restored or copied, and it is not certain that it holds every acknowledged entry.',
+    next: 'Open it from a replica that ran before; otherwise go on under a new origin: `licet store copy`.',
   },
   ERR_STORE_APPLY: {
     meaning: 'The machine refused to apply a command by throwing; nothing of this command was written.',

@@ -1,6 +1,7 @@
-/** The face of @licet/store: durable state behind the port `Store`, in memory and in SQLite. */
+/** The face of @licet/store: durable state behind the port `Store`, in memory, in SQLite and in PostgreSQL. */
 export { STORE_ERRORS, StoreError, type StoreErrorCode } from './errors.ts';
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from './sqlite.ts';
+export { openPostgresStore, type PostgresStore, type PostgresStoreOptions } from './postgres.ts';
 export {
   createMemoryStore,
   type Faults,

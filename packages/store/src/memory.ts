@@ -369,7 +369,13 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     },
     async health() {
       const why = closed ? 'closed' : (poison ?? 'taking writes');
-      return { ok: !closed && poison === undefined, why, size: kept.log.size, queue: batcher.outstanding };
+      return {
+        ok: !closed && poison === undefined,
+        why,
+        size: kept.log.size,
+        queue: batcher.outstanding,
+        kind: 'memory',
+      };
     },
     async close() {
       await batcher.close();

@@ -10,7 +10,7 @@ export interface RowSource {
 }
 
 /** Rows that one transition can put. */
-const MAX_PUTS = 65_536;
+export const MAX_PUTS = 65_536;
 
 /** Returns the name of a row within one map. Kinds hold no NUL. */
 export const rowKey = (kind: RowKind, id: string): string => `${kind}\0${id}`;

@@ -361,7 +361,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     async health() {
       const why = closed ? 'closed' : (poison ?? writer.trouble?.why);
       const waiting = booted ? 'taking writes' : 'open; waiting for boot';
-      return { ok: why === undefined, why: why ?? waiting, size: head.size, queue: batcher.outstanding };
+      return {
+        ok: why === undefined,
+        why: why ?? waiting,
+        size: head.size,
+        queue: batcher.outstanding,
+        kind: 'sqlite',
+      };
     },
     async close() {
       if (closed) return;

@@ -12,13 +12,15 @@ export interface Passing {
   readonly leaf: Uint8Array;
 }
 
+type Stretch = readonly { readonly bytes: Uint8Array; readonly leaf: Uint8Array }[];
+
 /** What the follower reads from. */
 export interface Followed {
   /** Number of committed and signed entries. */
   size(): number;
   closed(): boolean;
   /** Entries [start, end), hashes checked. */
-  read(start: number, end: number): readonly { readonly bytes: Uint8Array; readonly leaf: Uint8Array }[];
+  read(start: number, end: number): Stretch | Promise<Stretch>;
   /** The entry, when it is among the newest. */
   recent?(index: number): Passing | undefined;
   readonly bell: Bell;
@@ -101,7 +103,7 @@ export async function* follow(log: Followed, after: number, signal: AbortSignal)
       if (over()) return;
     }
     if (next === end) continue;
-    for (const { bytes, leaf } of log.read(next, end)) {
+    for (const { bytes, leaf } of await log.read(next, end)) {
       if (over()) return;
       yield { index: next++, entry: parseEntry(bytes), leaf };
     }

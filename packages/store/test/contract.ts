@@ -65,7 +65,12 @@ async function done(
   return answer;
 }
 
-export function contract(name: string, place: () => Promise<Place>): void {
+/** `own`: each opening is a new incarnation. `shared`: it is the server's, which outlives the processes (RULE 7). */
+export interface Kind {
+  readonly opening: 'own' | 'shared';
+}
+
+export function contract(name: string, place: () => Promise<Place>, kind: Kind = { opening: 'own' }): void {
   let at: Place;
   let store: AnyStore;
   const booted = async (options?: OpenOptions): Promise<AnyStore> => {
@@ -98,7 +103,9 @@ export function contract(name: string, place: () => Promise<Place>): void {
       await store.commit(anExecution(1));
       await store.close();
       store = await at.open();
-      expect(await codeOf(store.commit(anExecution(2)))).toBe('ERR_STORE_UNAVAILABLE');
+      const again = await codeOf(store.commit(anExecution(2)));
+      expect(again).toBe(kind.opening === 'own' ? 'ERR_STORE_UNAVAILABLE' : 'no error');
+      expect(store.opening?.().booted ?? false).toBe(kind.opening === 'shared');
     });
 
     test('every entry comes back with a proof that leads to a checkpoint signed by the log key', async () => {
