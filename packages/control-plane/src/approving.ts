@@ -3,6 +3,8 @@
 import {
   approvalDigest,
   assertionDigest,
+  base64url,
+  commitNote,
   EvidenceError,
   jwkThumbprint,
   trustedLog,
@@ -13,7 +15,7 @@ import {
 import { answered, conflict } from './answers.ts';
 import { commit } from './commits.ts';
 import type { PlaneContext } from './context.ts';
-import { APPROVAL_TTL_MS } from './core/approve.ts';
+import { APPROVAL_TTL_MS } from './core/approvals.ts';
 import type { ApproveCommand, Caller } from './core/commands.ts';
 import type { ExecutionRow, IdentityRow } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
@@ -28,9 +30,18 @@ export async function approve(
   exec: string,
   body: Parameters<Plane['approve']>[2],
 ): Promise<Answered> {
-  const { hold, group, verdict, assertion } = body;
+  const { hold, group, verdict, assertion, reason } = body;
   const expiresMs = body.expiresMs ?? Number.MAX_SAFE_INTEGER;
-  const command: ApproveCommand = { kind: 'approve', exec, hold, group, verdict, caller, expiresMs };
+  const command: ApproveCommand = {
+    kind: 'approve',
+    exec,
+    hold,
+    group,
+    verdict,
+    caller,
+    expiresMs,
+    ...(reason === undefined ? {} : { reason: reasonFor(context, reason) }),
+  };
   if (assertion === undefined) return answered(await commit(context, command, { lane: 'safety' }));
   const row = await executionOf(context.store, exec);
   const subject = subjectOf(context, row, body, expiresMs);
@@ -45,6 +56,16 @@ export async function approve(
   };
   const signed = { ...command, passkey: { jkt, assertion: digest } };
   return answered(await commit(context, signed, { lane: 'safety', record }));
+}
+
+/** RULE 42: a code goes to the log, what a person wrote only as a commitment. */
+function reasonFor(
+  { random }: PlaneContext,
+  { code, text }: { readonly code: string; readonly text?: string },
+): NonNullable<ApproveCommand['reason']> {
+  if (text === undefined) return { code };
+  const key = random.bytes(32);
+  return { code, note: { commitment: commitNote(key, text).commitment, key: base64url(key), text } };
 }
 
 /** What an approval of this hold for this group signs, with the latest time it can name. */

@@ -1,5 +1,13 @@
 // Deciding: what an agent asks for becomes a permit, a hold or a refusal. Prepare, whole, around one commit (DESIGN §3).
-import { canonicalize, idemDigest, instanceDigest, type Json } from '@licet/evidence';
+import {
+  base64url,
+  canonicalize,
+  idemDigest,
+  instanceDigest,
+  sha256,
+  utf8,
+  type Json,
+} from '@licet/evidence';
 import { answered, conflict, disclosuresOf, refusedUnrecorded } from './answers.ts';
 import { chainOf, type Chain } from './chain.ts';
 import { attempt, commitOn } from './commits.ts';
@@ -15,6 +23,7 @@ import { recall } from './recall.ts';
 import { commitRecord, recordOf } from './records.ts';
 import { isIdempotencyKey, recognition, requestDigest } from './request-ids.ts';
 import { touchedScopes } from './scopes.ts';
+import { coveringGrants } from './standing.ts';
 import { Snapshot } from './snapshot.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -48,11 +57,20 @@ export async function decide(
     child: request.child === undefined ? null : { ...request.child },
     door: { grade: request.door.grade, confine: request.door.confine, bound },
   });
-  const idem = idemDigest(caller.jkt, request.idempotencyKey);
-  return attempt(context, { idem, digest }, { caller, instance: request.instance }, async () =>
-    decideOnce(context, { caller, request, digest, idem, bound }),
-  );
+  const once = (idempotencyKey: string): Promise<Answered> => {
+    const idem = idemDigest(caller.jkt, idempotencyKey);
+    return attempt(context, { idem, digest }, { caller, instance: request.instance }, async () =>
+      decideOnce(context, { caller, request, digest, idem, bound }),
+    );
+  };
+  const answer = await once(request.idempotencyKey);
+  // Lifted by standing approvals: its caller is here, so it is asked again at once, as whoever comes back would (RULE 23).
+  const lifted = answer.reply.kind === 'refused' && answer.reply.lifted === true;
+  return lifted ? once(againKey(request.idempotencyKey)) : answer;
 }
+
+/** The key of the second asking: the same each time, so that a repeat of the first finds what it came to (RULE 6). */
+const againKey = (key: string): string => base64url(sha256(utf8('licet/again/v1\n'), utf8(key)));
 
 /** Decides a held execution again, from its record: its caller is there again (RULE 23). */
 export async function resume(
@@ -63,6 +81,8 @@ export async function resume(
 ): Promise<Answered> {
   const row = await executionOf(context.store, exec);
   if (row === undefined || row.jkt !== caller.jkt) return conflict('unknown_execution', exec);
+  // What people or time have ended is answered so: only a new request asks again.
+  if (row.state === 'denied') return recall(context, exec, true, { caller, instance: body.instance });
   const opened = await recordOf(context.store, row);
   if (opened === undefined) return conflict('erased', exec);
   return decide(context, caller, {
@@ -192,6 +212,7 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
     verdict: judged.verdict,
     reservations: judged.reservations,
     approvals: judged.approvals,
+    standing: await coveringGrants(context, question, judged.verdict.holds, nowMs),
     consequences: judged.consequences,
   };
   const record = { id: exec, key, body: body as unknown as Json };

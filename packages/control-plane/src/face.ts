@@ -2,7 +2,7 @@
 import type { ApprovalSubject, Assertion, Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
 import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Reply } from './core/commands.ts';
-import type { ActiveContainment, ExecutionRow, MandateRow } from './core/rows.ts';
+import type { ActiveContainment, ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
 import type { Committed } from './ports.ts';
 
 /** A commit's reply with its evidence. */
@@ -50,6 +50,7 @@ export interface EvidenceParts {
   readonly executions: Readonly<Record<string, Json>>;
   readonly bundles: readonly Json[];
   readonly mandates?: readonly Json[];
+  readonly standing?: readonly Json[];
 }
 
 /** The organisation above a plane (RULE 20). */
@@ -119,6 +120,8 @@ export interface Plane {
       readonly expiresMs?: number;
       /** A passkey's signature over exactly this; absent: a token's word (RULE 22). */
       readonly assertion?: Assertion;
+      /** Of a rejection: a code for the log, and words that are kept beside it. */
+      readonly reason?: { readonly code: string; readonly text?: string };
     },
   ): Promise<Answered>;
   /** What an approval of this hold for this group signs; undefined when it is not held, or held by another hold. */
@@ -170,6 +173,8 @@ export interface Plane {
   lineage(run: string): Promise<Json | undefined>;
   /** Mandates that were granted, newest first: each once, with whether it was revoked. */
   mandates(): Promise<readonly MandateRow[]>;
+  /** Standing approvals, newest first. */
+  standing(): Promise<readonly StandingRow[]>;
   /** The entry at this index, when it is one that grants a mandate. */
   mandateEntry(index: number): Promise<EntryOf<'mandate'> | undefined>;
   /** The organisation above, and its keys: those that count, and those that did. Undefined without one. */

@@ -1,9 +1,17 @@
 // Gathers what an evidence bundle holds: the entries of an execution or run, those that they name, and the opened
 // records. Formatting and judging it is `evidence`'s.
-import { commitMandateBody, parseEntry, unbase64url, type Entry, type Json } from '@licet/evidence';
+import {
+  commitMandateBody,
+  commitStandingScope,
+  parseEntry,
+  permitId,
+  unbase64url,
+  type Entry,
+  type Json,
+} from '@licet/evidence';
 import { assertionRecord } from './approving.ts';
 import type { EvidenceParts } from './face.ts';
-import type { ExecutionRow, MandateRow, PlaneRow } from './core/rows.ts';
+import type { ExecutionRow, MandateRow, PlaneRow, StandingRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Store } from './ports.ts';
 import { recordOf } from './records.ts';
@@ -47,6 +55,7 @@ export async function gather(
   const placed = [...entries].sort(([a], [b]) => a - b).filter(([index]) => index < last.size);
   const parsed = placed.map(([, bytes]) => parseEntry(bytes));
   const mandates = await mandatesOf(store, parsed);
+  const standing = await standingOf(store, placed);
   return {
     kind: about.kind,
     origin: about.origin,
@@ -62,6 +71,7 @@ export async function gather(
     executions: await opened(store, executions, parsed),
     bundles: await bundlesOf(store, parsed),
     ...(mandates.length === 0 ? {} : { mandates }),
+    ...(standing.length === 0 ? {} : { standing }),
   };
 }
 
@@ -100,6 +110,7 @@ async function collect(
       if (entry === undefined) continue;
       if (entry.type === 'approval') {
         if (entry.identity !== undefined) await addLeaf(entry.identity);
+        if (entry.standing !== undefined) await addLeaf(entry.standing);
         const [approver] = await store.read([{ kind: 'identity', id: entry.by }]);
         if (approver !== undefined) await addLeaf((approver.value as { readonly leaf: string }).leaf);
       }
@@ -213,5 +224,22 @@ async function mandatesOf(store: Store, entries: readonly Entry[]): Promise<read
     if (leaf === undefined || parts === undefined) return [];
     const { disclosures } = commitMandateBody(unbase64url(parts.key), parts.body as unknown as Json);
     return [{ leaf, body: { disclosed: disclosures as unknown as Json, withheld: [] } }];
+  });
+}
+
+/** What opens the standing approvals that these entries grant. */
+async function standingOf(
+  store: Store,
+  entries: readonly (readonly [index: number, bytes: Uint8Array])[],
+): Promise<readonly Json[]> {
+  const leaves = entries.flatMap(([, bytes]) =>
+    parseEntry(bytes).type === 'standing' ? [permitId(bytes)] : [],
+  );
+  const rows = await store.read(leaves.map((id) => ({ kind: 'standing', id }) as const));
+  return rows.flatMap((row): Json[] => {
+    const { leaf, opened: parts } = (row?.value ?? {}) as Partial<StandingRow>;
+    if (leaf === undefined || parts === undefined) return [];
+    const { disclosures } = commitStandingScope(unbase64url(parts.key), parts.scope as unknown as Json);
+    return [{ leaf, scope: { disclosed: disclosures as unknown as Json, withheld: [] } }];
   });
 }

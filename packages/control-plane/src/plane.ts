@@ -26,6 +26,7 @@ import {
   mandates,
   opened,
   previewContainment,
+  standing,
 } from './reading.ts';
 import { cancel, redeem, renew, report } from './running.ts';
 import { endSegment, tick } from './ticking.ts';
@@ -62,6 +63,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     lineage: (run) => lineage(context, run),
     check: (bundle) => checkBundle(context, bundle),
     mandates: () => mandates(context),
+    standing: () => standing(context),
     mandateEntry: (index) => mandateEntry(context, index),
     organisation: () => organisation(context),
     declaredFacts: () => declaredFacts(context),

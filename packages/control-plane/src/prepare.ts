@@ -84,7 +84,10 @@ export async function judge(
   await snapshot.load([
     ...Object.keys(loaded.facts).map((id): RowKey => ({ kind: 'fact', id })),
     ...counters.map(({ meter }): RowKey => ({ kind: 'meter', id: meter })),
-    ...(execution?.approvals ?? []).map(({ by }): RowKey => ({ kind: 'identity', id: by })),
+    ...(execution?.approvals ?? []).flatMap(({ by, standing: grant }): RowKey[] => [
+      { kind: 'identity', id: by },
+      ...(grant === undefined ? [] : [{ kind: 'standing', id: grant } as const]),
+    ]),
   ]);
   const meters = new Map(
     reservations.flatMap(({ meter }): [string, MeterRow][] => {

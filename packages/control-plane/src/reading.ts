@@ -11,7 +11,7 @@ import {
 } from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
-import type { ExecutionRow, IdentityRow, MandateRow, RowValues } from './core/rows.ts';
+import type { ExecutionRow, IdentityRow, MandateRow, RowValues, StandingRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
@@ -65,6 +65,12 @@ export async function mandates({ store }: PlaneContext): Promise<readonly Mandat
     const row = value as MandateRow;
     return id === row.id ? [row] : [];
   });
+}
+
+/** Standing approvals, newest first. */
+export async function standing({ store }: PlaneContext): Promise<readonly StandingRow[]> {
+  const rows = await store.list({ kind: 'standing', limit: MAX_MANDATES });
+  return rows.map(({ value }) => value as StandingRow);
 }
 
 /** The entry at this index, when it is one that grants a mandate. */

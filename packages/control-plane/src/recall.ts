@@ -45,6 +45,7 @@ export async function recall(
       entries,
       notes: [],
       ...disclosures,
+      ...(row.code === 'denied_by_person' ? rejection(context, row) : {}),
     };
   }
   if (row.start === undefined) {
@@ -65,6 +66,20 @@ export async function recall(
     entries,
     notes: [],
     ...disclosures,
+  };
+}
+
+/** What the caller is told of a person's refusal: their words, where every policy that held it shows itself (RULE 45). */
+export function rejection({ keeper }: PlaneContext, row: ExecutionRow): Pick<Answered, 'explain'> {
+  const words = row.approvals?.find(({ verdict }) => verdict === 'reject');
+  const open = row.reasons.every((id) => keeper.loaded?.enforced.byId.get(id)?.explain === 'full');
+  if (words?.reason === undefined || !open || row.reasons.length === 0) return {};
+  const { reason, note } = words;
+  return {
+    explain: {
+      show: 'full',
+      advice: `A person rejected it (${reason})${note === undefined ? '.' : `: ${note}`}`,
+    },
   };
 }
 

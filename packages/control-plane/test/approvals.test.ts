@@ -138,3 +138,57 @@ describe('what the hold asks stands in its entry', () => {
     expect((await w.row(exec)).state).toBe('held');
   });
 });
+
+describe('a refusal', () => {
+  const reject = (w: World, exec: string, hold: string, text?: string) =>
+    w.plane.approve(as('finance-1'), exec, {
+      hold,
+      group: 'finance',
+      verdict: 'reject',
+      reason: { code: 'too_much', ...(text === undefined ? {} : { text }) },
+    });
+  const back = (w: World, exec: string) =>
+    w.plane.resume(as('agent-1'), exec, { idempotencyKey: 'B'.repeat(22), instance: new Uint8Array(16) });
+
+  test('ends the call: who comes back for it is denied, and no new hold is opened', async () => {
+    const w = await world({});
+    const { exec, hold } = await w.held();
+    await reject(w, exec, hold, 'Half of it would do.');
+    const before = (await w.entries()).length;
+    const answer = await back(w, exec);
+    expect(answer.reply).toMatchObject({ verdict: 'deny', code: 'denied_by_person', exec });
+    expect(answer.explain).toEqual({
+      show: 'full',
+      advice: 'A person rejected it (too_much): Half of it would do.',
+    });
+    expect(await w.entries()).toHaveLength(before);
+  });
+  test('rule 42: its words are in no entry; its code and a commitment are', async () => {
+    const w = await world({});
+    const { exec, hold } = await w.held();
+    await reject(w, exec, hold, 'Half of it would do.');
+    const entry = (await w.all('approval')).at(-1)!;
+    expect(entry).toMatchObject({
+      verdict: 'reject',
+      reason: 'too_much',
+      note: expect.any(String) as string,
+    });
+    expect(JSON.stringify(await w.entries())).not.toContain('Half');
+    expect((await w.row(exec)).approvals).toMatchObject([
+      { reason: 'too_much', note: 'Half of it would do.' },
+    ]);
+    await w.store.rebuild();
+    expect((await w.row(exec)).approvals).toMatchObject([{ note: 'Half of it would do.' }]);
+  });
+  test('rule 45: where a policy shows only its code, the caller gets no more', async () => {
+    const w = await aWorld({
+      identities: PAIR,
+      bundle: aBundle({ policies: [{ name: 'p.cedar', text: POLICY }], explain: 'code' }),
+    });
+    const { exec, hold } = await w.held();
+    await reject(w, exec, hold, 'Half of it would do.');
+    const answer = await back(w, exec);
+    expect(answer.reply).toMatchObject({ code: 'denied_by_person' });
+    expect(answer.explain).toBeUndefined();
+  });
+});

@@ -14,7 +14,8 @@ import { sha256 } from './sha256.ts';
 import { isObject } from './shape.ts';
 
 /** What a set of disclosures is about; each has its own tag, so that one can never pass for another. */
-export type CommitmentKind = 'argument' | 'resource' | 'input' | 'result' | 'mandate' | 'attestation';
+export type CommitmentKind =
+  'argument' | 'resource' | 'input' | 'result' | 'mandate' | 'attestation' | 'standing' | 'note';
 
 /** A commitment and what opens it. */
 export interface Commitment {
@@ -39,6 +40,8 @@ const TAGS: Readonly<Record<CommitmentKind, Uint8Array>> = {
   result: utf8(domainTag('result')),
   mandate: utf8(domainTag('mandate-body')),
   attestation: utf8(domainTag('attestation')),
+  standing: utf8(domainTag('standing-scope')),
+  note: utf8(domainTag('approval-note')),
 };
 const SALT_TAG = utf8(domainTag('salt'));
 const KEY_LENGTH = 32;
@@ -88,6 +91,16 @@ export function commitResult(recordKey: Uint8Array, result: Json): Commitment {
 /** Returns the commitment to the body of a mandate: one disclosure named `body`. */
 export function commitMandateBody(recordKey: Uint8Array, body: Json): Commitment {
   return commit('mandate', recordKey, { body });
+}
+
+/** Returns the commitment to what a standing approval covers: one disclosure named `scope`. */
+export function commitStandingScope(recordKey: Uint8Array, scope: Json): Commitment {
+  return commit('standing', recordKey, { scope });
+}
+
+/** Returns the commitment to what a person wrote beside their rejection: one disclosure named `text`. */
+export function commitNote(recordKey: Uint8Array, text: string): Commitment {
+  return commit('note', recordKey, { text });
 }
 
 /** Returns the commitment to the evidence behind an attestation: one disclosure named `evidence`. */

@@ -318,6 +318,26 @@ const shapes = {
     },
     { parent: digest },
   ),
+  /** A person's word in advance, for calls that are like one another (docs/formats/standing.md). */
+  standing: s.object(
+    {
+      ...common,
+      type: s.literal('standing'),
+      op: s.oneOf('grant', 'revoke'),
+      by: id,
+    },
+    {
+      group: id,
+      /** Commitment to what it covers. */
+      scope: digest,
+      count: s.integer(1, 1_000),
+      exp: time,
+      /** The granter's `identity` entry. */
+      identity: digest,
+      /** Of a revocation: the grant that it ends. */
+      of: digest,
+    },
+  ),
   attestation: s.object(
     {
       ...common,

@@ -360,6 +360,10 @@ export const EVIDENCE_ERRORS = {
     meaning: 'A session has ended.',
     next: 'Open a new one.',
   },
+  ERR_STANDING_SCOPE: {
+    meaning: 'What a standing approval is to cover does not have the fields of its format.',
+    next: 'Name the action, an agent or a group of agents, and bounds as documented.',
+  },
   ERR_APPROVAL_FORMAT: {
     meaning: 'An approval or assertion does not have the fields of its format.',
     next: 'Approve again.',

@@ -138,6 +138,8 @@ export {
   commitAttestation,
   commitInputs,
   commitMandateBody,
+  commitNote,
+  commitStandingScope,
   commitmentOf,
   commitResources,
   commitResult,
@@ -230,6 +232,12 @@ export {
   type ExecutionRecord,
   type SignedBundle,
 } from './evidence-bundle.ts';
+export {
+  covers as coversCall,
+  parseStandingScope,
+  type CoveredCall,
+  type StandingScope,
+} from './standing.ts';
 export { quorumOf, type Approver } from './quorum.ts';
 export { verifyBundle, type RungReport, type VerifyOptions, type VerifyReport } from './verify-bundle.ts';
 export {

@@ -64,7 +64,7 @@ describe('entries', () => {
 
   it('the types of DESIGN §5 are all there', () => {
     expect([...ENTRY_TYPES].sort()).toEqual(
-      'approval attestation boot clock containment fact genesis identity key mandate notice observation outcome permit policy redaction refusal start successor'.split(
+      'approval attestation boot clock containment fact genesis identity key mandate notice observation outcome permit policy redaction refusal standing start successor'.split(
         ' ',
       ),
     );

@@ -39,6 +39,7 @@ describe('vectors/evidence', () => {
     const rung = (name: string) => read(`${name}.json`).expected.rungs['approvals'];
     expect(rung('good')).toBe('pass');
     expect(rung('approval-by-token')).toBe('asserted');
+    expect(rung('approval-standing')).toBe('asserted');
     expect(rung('approval-withheld')).toBe('not checked');
     for (const name of names.filter((one) => one.startsWith('fail-approval-')))
       expect(read(name).expected, name).toMatchObject({ exit: 4, rungs: { approvals: 'fail' } });

@@ -95,6 +95,7 @@ const decide = (n: number, leaf: string): Command => ({
   verdict,
   reservations: [],
   approvals: [],
+  standing: [],
   consequences: [],
 });
 

@@ -4,6 +4,9 @@ import { quorumOf, type BundleRef, type HoldGroup } from '@licet/evidence';
 import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 
+/** Longest life of an approval. */
+export const APPROVAL_TTL_MS = 900_000;
+
 /** The group of the built-in rule that some operator actions need a second person (RULE 34). */
 export const SECOND_PERSON = 'second-person';
 
@@ -45,10 +48,15 @@ export const standing = (rows: RowReader, execution: ExecutionRow, nowMs: number
 export function stands(rows: RowReader, execution: ExecutionRow, one: ApprovalRow, nowMs: number): boolean {
   if (one.verdict !== 'approve' || one.expiresAtMs <= nowMs) return false;
   if (askOf(execution, one.group)?.method === 'passkey' && one.method !== 'passkey') return false;
+  if (isRevoked(rows, one)) return false;
   // The passkey that signed may be what was taken away: what it signed counts while its owner stands as they stood.
   if (one.method === 'passkey' && rows.get('identity', one.by)?.leaf !== one.identity) return false;
   return mayApprove(rows, execution, { ...one, nowMs });
 }
+
+/** True when it was given in advance, and the grant has been taken back since. */
+export const isRevoked = (rows: RowReader, { standing: grant }: ApprovalRow): boolean =>
+  grant !== undefined && rows.get('standing', grant)?.revoked !== false;
 
 /** True when these approvals are enough for what the group is asked. */
 export const quorumMet = (rows: RowReader, ask: HoldGroup, approvals: readonly ApprovalRow[]): boolean =>

@@ -1,12 +1,9 @@
 // Approve: a person's word on one hold, over its exact leaf (RULE 22). Another hold is another question.
-import { isOfOldSegment, mayApprove } from './approvals.ts';
+import { APPROVAL_TTL_MS, isOfOldSegment, mayApprove } from './approvals.ts';
 import type { ApproveCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { ExecutionRow, IdentityRow } from './rows.ts';
 import type { Transition } from './transition.ts';
-
-/** Longest life of an approval. */
-export const APPROVAL_TTL_MS = 900_000;
 
 /** Applies an `approve` command. */
 export function approve(draft: Draft, command: ApproveCommand): Transition {
@@ -29,19 +26,24 @@ export function approve(draft: Draft, command: ApproveCommand): Transition {
   const latestMs = draft.nowMs + (ask.ttl ?? APPROVAL_TTL_MS);
   const objected = unsigned(draft, command, { row, approver, latestMs });
   if (objected !== undefined) return conflict(objected);
-  draft.append('approval', {
-    exec: row.exec,
-    hold: { index: row.hold.index, leaf: row.hold.leaf },
-    group,
-    verdict,
-    by: caller.subject,
-    method: passkey === undefined ? 'token' : 'passkey',
-    identity: approver.leaf,
-    expires: Math.min(command.expiresMs, latestMs),
-    ...(passkey === undefined ? {} : { assertion: passkey.assertion }),
-    ...(reason === undefined ? {} : { reason: reason.code }),
-    ...(reason?.note === undefined ? {} : { note: reason.note }),
-  });
+  const note = reason?.note;
+  draft.append(
+    'approval',
+    {
+      exec: row.exec,
+      hold: { index: row.hold.index, leaf: row.hold.leaf },
+      group,
+      verdict,
+      by: caller.subject,
+      method: passkey === undefined ? 'token' : 'passkey',
+      identity: approver.leaf,
+      expires: Math.min(command.expiresMs, latestMs),
+      ...(passkey === undefined ? {} : { assertion: passkey.assertion }),
+      ...(reason === undefined ? {} : { reason: reason.code }),
+      ...(note === undefined ? {} : { note: note.commitment }),
+    },
+    note === undefined ? {} : { detail: { note: { key: note.key, text: note.text } } },
+  );
   return draft.reply({
     kind: 'approval',
     exec: row.exec,

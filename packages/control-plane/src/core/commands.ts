@@ -14,7 +14,7 @@ import type {
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
-import type { OpenedMandate } from './rows.ts';
+import type { OpenedMandate, OpenedScope } from './rows.ts';
 
 /** An authenticated caller: the identity and the key that proved itself. */
 export interface Caller {
@@ -114,6 +114,8 @@ export interface DecideCommand {
   readonly reservations: readonly Reservation[];
   /** Leaves of the approvals that the evaluation counted. */
   readonly approvals: readonly string[];
+  /** Leaves of the standing approvals that cover it, as Prepare found them. */
+  readonly standing: readonly string[];
   readonly consequences: readonly ConsequenceRule[];
 }
 
@@ -194,7 +196,14 @@ export interface ApproveCommand {
   /** The passkey that signed, by its key's thumbprint, and the digest of its assertion; absent: a token's word. */
   readonly passkey?: { readonly jkt: string; readonly assertion: string };
   /** Of a rejection: a code, and the commitment to what the person wrote. */
-  readonly reason?: { readonly code: string; readonly note?: string };
+  readonly reason?: { readonly code: string; readonly note?: OpenedNote };
+}
+
+/** What a person wrote, with its commitment and the key of that, 32 bytes in base64url. */
+export interface OpenedNote {
+  readonly commitment: string;
+  readonly key: string;
+  readonly text: string;
 }
 
 /** Grants a mandate that its giver signed, or ends one (RULE 17). */
@@ -276,6 +285,18 @@ export type Effect =
       readonly subject: string;
       readonly id: string;
     }
+  | {
+      readonly op: 'standing';
+      readonly change: 'grant';
+      readonly group: string;
+      /** Commitment to what it covers. */
+      readonly scope: string;
+      readonly count: number;
+      readonly expMs: number;
+      /** Kept beside the log. */
+      readonly opened: OpenedScope;
+    }
+  | { readonly op: 'standing'; readonly change: 'revoke'; readonly leaf: string }
   | {
       readonly op: 'resolve';
       readonly exec: string;
@@ -367,6 +388,8 @@ export type Reply =
       readonly reasons: readonly string[];
       readonly holds: readonly HoldAsk[];
       readonly retryAfterMs?: number;
+      /** A hold that standing approvals have lifted in the same commit. */
+      readonly lifted?: true;
     }
   /** The same request was decided before: read it back, never decide again (RULE 6). */
   | { readonly kind: 'decided'; readonly exec: string; readonly sameRequest: boolean }

@@ -10,6 +10,7 @@ import { unspentPermits } from './project-run.ts';
 import { exhausted } from './meters.ts';
 import type { ExecutionRow } from './rows.ts';
 import { objection, rootObjection, type Objection } from './standing.ts';
+import { spendGrants } from './standing-approvals.ts';
 import type { Transition } from './transition.ts';
 
 /** A permit is good this long for starting; RULES allow at most 60 s including skew (RULE 9). */
@@ -215,6 +216,7 @@ function hold(
       verdict: 'hold',
       reasons,
       holds: same,
+      ...(spendGrants(draft, exec, command.standing) ? { lifted: true } : {}),
     });
   }
   let leaf: string;
@@ -237,7 +239,8 @@ function hold(
     throw error;
   }
   observeShadow(draft, command, leaf, exec);
-  return draft.reply({ kind: 'refused', exec, code, verdict: 'hold', reasons, holds });
+  const lifted = spendGrants(draft, exec, command.standing) ? ({ lifted: true } as const) : {};
+  return draft.reply({ kind: 'refused', exec, code, verdict: 'hold', reasons, holds, ...lifted });
 }
 
 /** True when what is still asked for is what the hold asks for, less the groups that have approved meanwhile. */

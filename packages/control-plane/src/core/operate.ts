@@ -18,6 +18,7 @@ import type { ExecutionRow, IdentityRow } from './rows.ts';
 import { SELF } from './rows.ts';
 import { settlement } from './meters.ts';
 import { isLastOperator } from './operators.ts';
+import { appendStanding, impossibleStanding } from './standing-approvals.ts';
 import type { Transition } from './transition.ts';
 
 /** Who may do what, and what takes two. Its digest is in every `boot` entry. */
@@ -37,6 +38,8 @@ export const OPERATOR_POLICY = {
   'org-key': { role: 'operator', people: 1 },
   // People see to their own; see `mayOperate`.
   passkey: { role: 'operator', people: 1 },
+  // In the name of one's own group only; an operator may end any.
+  standing: { role: 'approver', people: 1 },
 } as const satisfies Record<
   Effect['op'],
   { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
@@ -61,10 +64,10 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
   const rule = OPERATOR_POLICY[effect.op];
-  if (actor === undefined || actor.revoked || !mayOperate(actor, effect, rule.role, command.caller)) {
+  if (actor === undefined || actor.revoked || !mayOperate(draft, actor, effect, command.caller)) {
     return refuse(draft, command, actor, 'role');
   }
-  const problem = impossible(draft, effect);
+  const problem = impossible(draft, effect, actor);
   if (problem !== undefined) return draft.reply({ kind: 'conflict', code: problem });
 
   const before = heldBefore(draft, command);
@@ -80,8 +83,12 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
 }
 
 /** RULE 34: by role; a mandate is also its giver's to grant and to end, and a passkey its owner's to add and to remove. */
-function mayOperate(actor: IdentityRow, effect: Effect, role: string, { jkt }: Caller): boolean {
-  if (actor.roles.includes(role)) return true;
+function mayOperate(draft: Draft, actor: IdentityRow, effect: Effect, { jkt }: Caller): boolean {
+  const has = (role: string): boolean => actor.roles.includes(role);
+  // A word given in advance is its giver's to take back, or an operator's, not every approver's.
+  if (effect.op === 'standing' && effect.change === 'revoke')
+    return has('operator') || draft.get('standing', effect.leaf)?.by === actor.subject;
+  if (has(OPERATOR_POLICY[effect.op].role)) return true;
   if (effect.op === 'mandate') return effect.from === actor.subject;
   if (effect.op !== 'passkey' || effect.subject !== actor.subject) return false;
   // From the first passkey on a lesser credential cannot bring in another, or whoever stole it would sign as they like.
@@ -226,6 +233,8 @@ function perform(
       const { change, key, sig } = effect;
       return { leaf: draft.append('key', { op: change, purpose: 'org', key, by: by[0]!, sig }).leaf };
     }
+    case 'standing':
+      return { leaf: appendStanding(draft, effect, by[0]!) };
     case 'resolve': {
       const row = draft.get('execution', effect.exec)!;
       return {
@@ -295,7 +304,7 @@ export function appendIdentity(
 }
 
 /** Why the effect cannot be, whoever asks: nothing is appended for it. */
-function impossible(draft: Draft, effect: Effect): string | undefined {
+function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | undefined {
   switch (effect.op) {
     case 'lift':
       return containmentOf(draft).active.some((one) => one.leaf === effect.leaf)
@@ -348,6 +357,8 @@ function impossible(draft: Draft, effect: Effect): string | undefined {
       return effect.fault;
     case 'mandate':
       return impossibleMandate(draft, effect);
+    case 'standing':
+      return impossibleStanding(draft, effect, actor.subject);
     case 'contain':
     case 'notice':
     // Prepare has looked at it under the same fence: signatures are not the core's to check.

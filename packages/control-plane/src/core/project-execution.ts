@@ -198,6 +198,7 @@ export function approval(
   entry: EntryOf<'approval'>,
   leaf: string,
   index: number,
+  detail?: EntryDetail,
 ): readonly Put[] {
   const found = rows.get('execution', entry.exec);
   if (found?.hold === undefined || found.hold.leaf !== entry.hold.leaf) return [];
@@ -212,8 +213,10 @@ export function approval(
     expiresAtMs: entry.expires,
     ...(entry.identity === undefined ? {} : { identity: entry.identity }),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...(detail?.note === undefined ? {} : { note: detail.note.text }),
     ...(entry.standing === undefined ? {} : { standing: entry.standing }),
   };
+  const used = entry.standing === undefined ? [] : useOf(rows, entry.standing);
   const approvals = [
     ...(row.approvals ?? []).filter((other) => other.group !== one.group || other.by !== one.by),
     one,
@@ -221,6 +224,7 @@ export function approval(
   const { dueAtMs: _, ...rest } = row;
   if (entry.verdict === 'reject') {
     return [
+      ...used,
       put('execution', entry.exec, {
         ...rest,
         approvals,
@@ -231,6 +235,7 @@ export function approval(
   }
   const complete = row.hold.groups.every((ask) => quorumMet(rows, ask, approvals));
   return [
+    ...used,
     put('execution', entry.exec, {
       ...row,
       approvals,
@@ -242,6 +247,12 @@ export function approval(
         : {}),
     }),
   ];
+}
+
+/** One use less is left of a standing approval. */
+function useOf(rows: RowReader, leaf: string): readonly Put[] {
+  const row = rows.get('standing', leaf);
+  return row === undefined ? [] : [put('standing', leaf, { ...row, used: row.used + 1 })];
 }
 
 /** RULE 22: approvals carry over to a further hold only while the same bundles decide. */

@@ -158,3 +158,31 @@ export function mandate(
   };
   return [put('mandate', id, row), put('mandate', pair, row)];
 }
+
+/** A standing approval, by the leaf of its grant. */
+export function standing(
+  rows: RowReader,
+  entry: EntryOf<'standing'>,
+  leaf: string,
+  index: number,
+  detail?: EntryDetail,
+): readonly Put[] {
+  if (entry.op === 'revoke') {
+    const before = entry.of === undefined ? undefined : rows.get('standing', entry.of);
+    return before === undefined ? [] : [put('standing', before.leaf, { ...before, revoked: true })];
+  }
+  return [
+    put('standing', leaf, {
+      leaf,
+      index,
+      group: entry.group ?? '',
+      by: entry.by,
+      atMs: entry.at,
+      expMs: entry.exp ?? 0,
+      count: entry.count ?? 0,
+      used: 0,
+      revoked: false,
+      ...(detail?.standing === undefined ? {} : { opened: detail.standing }),
+    }),
+  ];
+}

@@ -2,7 +2,7 @@
 // the whole log again: so the tables are projections by construction, not by discipline (DESIGN §9).
 import { parseNote, parseRenewal, type Entry } from '@licet/evidence';
 import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './project-execution.ts';
-import { boot, containment, genesis, identity, key, mandate, policy } from './project-plane.ts';
+import { boot, containment, genesis, identity, key, mandate, policy, standing } from './project-plane.ts';
 import type { RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
@@ -63,7 +63,7 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
     case 'outcome':
       return outcome(rows, entry, leaf, index);
     case 'approval':
-      return approval(rows, entry, leaf, index);
+      return approval(rows, entry, leaf, index, detail);
     case 'containment':
       return containment(rows, entry, leaf);
     case 'policy':
@@ -76,6 +76,8 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       ];
     case 'mandate':
       return mandate(rows, entry, leaf, index, detail);
+    case 'standing':
+      return standing(rows, entry, leaf, index, detail);
     case 'key':
       return key(rows, entry, leaf);
     case 'clock':

@@ -15,6 +15,7 @@ import type {
   Passkey,
   PublicJwk,
   ScopeKind,
+  StandingScope,
 } from '@licet/evidence';
 import type { MandateBody } from '@licet/policy';
 
@@ -116,6 +117,8 @@ export interface ApprovalRow {
   readonly identity?: string;
   /** Of a rejection: why, as a code. */
   readonly reason?: string;
+  /** What the person wrote beside it; kept with the record, never in the entry (RULE 42). */
+  readonly note?: string;
   /** Leaf of the standing approval that gave it. */
   readonly standing?: string;
 }
@@ -257,6 +260,27 @@ export interface OpenedMandate {
   readonly body: MandateBody;
 }
 
+/** A standing approval: a person's word in advance, named by the leaf of its grant. */
+export interface StandingRow {
+  readonly leaf: string;
+  readonly index: number;
+  readonly group: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly expMs: number;
+  readonly count: number;
+  readonly used: number;
+  readonly revoked: boolean;
+  /** What it covers. Absent, as after an erasure: it covers nothing. */
+  readonly opened?: OpenedScope;
+}
+
+/** The scope of a standing approval with the key of its commitment, 32 bytes in base64url. */
+export interface OpenedScope {
+  readonly key: string;
+  readonly scope: StandingScope;
+}
+
 export interface IdemRow {
   readonly exec: string;
   readonly leaf: string;
@@ -278,6 +302,7 @@ export interface RowValues {
   readonly roots: RootsRow;
   readonly fact: FactRow;
   readonly mandate: MandateRow;
+  readonly standing: StandingRow;
   readonly idem: IdemRow;
   /** recognition → execution. */
   readonly hold: { readonly exec: string };

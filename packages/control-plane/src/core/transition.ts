@@ -1,7 +1,7 @@
 // A transition: what Apply makes of one command. The store writes all of it in one transaction, or none (DESIGN §3).
 import type { Entry } from '@licet/evidence';
 import type { Reply } from './commands.ts';
-import type { OpenedMandate, RowKind, RowValues } from './rows.ts';
+import type { OpenedMandate, OpenedScope, RowKind, RowValues } from './rows.ts';
 
 /** One entry to append: its canonical bytes and leaf hash, made once (DESIGN §11). */
 export interface NewEntry {
@@ -21,6 +21,8 @@ export interface EntryDetail {
   readonly depth?: number;
   readonly counter?: number;
   readonly mandate?: OpenedMandate & { readonly jkt: string };
+  readonly standing?: OpenedScope;
+  readonly note?: { readonly key: string; readonly text: string };
 }
 
 export interface Put<K extends RowKind = RowKind> {

@@ -4,9 +4,11 @@
  */
 import { assertionDigest, verifyApproval } from '../approvals.ts';
 import { canonicalize } from '../canonical.ts';
+import { verifyCommitment, type ResourceRef } from '../commitments.ts';
 import type { HoldGroup } from '../entries.ts';
 import type { Json } from '../json.ts';
 import { quorumOf } from '../quorum.ts';
+import { covers, parseStandingScope, type CoveredCall } from '../standing.ts';
 import {
   byLeaf,
   check,
@@ -77,6 +79,7 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
     ({ id, identity }) => id === entry.by || byLeaf(c, identity, 'identity')?.entry.for === entry.by,
   );
   if (owns) return { status: 'fail', what: `${name}: ${entry.by} approved what is done in their own name` };
+  if (entry.standing !== undefined) return underStanding(c, hold, approval, name);
   if (entry.method === 'token')
     return { status: 'asserted', what: `${name}: given with a token; only the operator says by whom` };
   const { log } = c;
@@ -98,6 +101,65 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
   } catch (error) {
     return { status: 'fail', what: `${name}: ${messageOf(error)}` };
   }
+}
+
+/** An approval that was given in advance: the grant is this person's, in force, and covers this call. */
+function underStanding(
+  c: Case,
+  hold: Placed<'refusal'>,
+  approval: Placed<'approval'>,
+  name: string,
+): RungItem {
+  const { entry } = approval;
+  const grant = byLeaf(c, entry.standing!, 'standing');
+  if (grant === undefined)
+    return { status: 'fail', what: `${name}: its standing approval is not in this file` };
+  const { op, by, group, exp, count, scope } = grant.entry;
+  const revoked = ofType(c, 'standing').some(
+    (other) => other.entry.op === 'revoke' && other.entry.of === grant.id && other.index < approval.index,
+  );
+  const uses = ofType(c, 'approval').filter(
+    (one) => one.entry.standing === grant.id && one.index <= approval.index,
+  );
+  const good =
+    op === 'grant' &&
+    by === entry.by &&
+    group === entry.group &&
+    grant.index < approval.index &&
+    entry.expires <= (exp ?? 0) &&
+    uses.length <= (count ?? 0) &&
+    !revoked;
+  if (!good) return { status: 'fail', what: `${name}: entry ${grant.index} does not give it` };
+  const call = callOf(c, hold);
+  const opened = c.file.standing?.find(({ leaf }) => leaf === grant.id)?.scope;
+  if (opened === undefined || call === undefined)
+    return { status: 'not checked', what: `${name}: what entry ${grant.index} covers is withheld` };
+  try {
+    const fields = verifyCommitment('standing', scope ?? '', opened.disclosed, opened.withheld);
+    return covers(parseStandingScope(fields['scope'] ?? null), call)
+      ? { status: 'asserted', what: `${name}: given in advance by entry ${grant.index}, with a token` }
+      : { status: 'fail', what: `${name}: entry ${grant.index} does not cover this call` };
+  } catch (error) {
+    return { status: 'fail', what: `${name}: ${messageOf(error)}` };
+  }
+}
+
+/** The held call as it is disclosed; undefined when a part that matters is withheld. */
+function callOf(c: Case, hold: Placed<'refusal'>): CoveredCall | undefined {
+  const { exec, chain, action } = hold.entry;
+  const record = recordOf(c, exec);
+  const acting = chain?.at(-1);
+  const identity = acting === undefined ? undefined : byLeaf(c, acting.identity, 'identity');
+  if (record === undefined || acting === undefined || identity === undefined || action === undefined)
+    return undefined;
+  if (record.arguments.withheld.length + record.resources.withheld.length > 0) return undefined;
+  return {
+    action,
+    agent: acting.id,
+    agents: identity.entry.groups,
+    resources: record.resources.disclosed.map(([, , value]) => value as unknown as ResourceRef),
+    args: Object.fromEntries(record.arguments.disclosed.map(([, name, value]) => [name, value])),
+  };
 }
 
 /** The approver's identity as it stood when they approved, or why there is none that could. */

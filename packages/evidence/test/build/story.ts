@@ -17,6 +17,7 @@ import {
   commitMandateBody,
   commitResources,
   commitResult,
+  commitStandingScope,
   concat,
   formatRenewal,
   fromUtf8,
@@ -33,6 +34,7 @@ import {
   type Disclosure,
   type EntryOf,
   type HoldGroup,
+  type StandingScope,
   type EvidenceParts,
   type Json,
   type PermitEntry,
@@ -72,6 +74,11 @@ export interface Twist {
   readonly agent?: Partial<EntryOf<'identity'>>;
   readonly approver?: Partial<EntryOf<'identity'>>;
   readonly holds?: readonly HoldGroup[];
+  /** The approval was given in advance: changes to the grant and to what it covers. */
+  readonly standing?: Partial<EntryOf<'standing'>> & {
+    readonly covers?: Partial<StandingScope>;
+    readonly revoked?: true;
+  };
   readonly assertion?: Parameters<typeof assertionOver>[1];
   readonly policy?: Partial<EntryOf<'policy'>>;
   readonly containedAgent?: string;
@@ -275,6 +282,32 @@ export function tell(twist: Twist = {}): Story {
     jkt: JKT,
     engine: 'cedar/4.11.2',
   } as const;
+  const { covers: covered, revoked, ...grantTwist } = twist.standing ?? {};
+  const scope = commitStandingScope(new Uint8Array(32).fill(4), {
+    v: 1,
+    action: 'files/write_file',
+    agent: 'agent-1',
+    within: [{ type: 'Folder', id: '/workspace' }],
+    ...covered,
+  } as unknown as Json);
+  const grant =
+    twist.standing === undefined
+      ? undefined
+      : log.append<EntryOf<'standing'>>({
+          type: 'standing',
+          op: 'grant',
+          by: 'user-2',
+          group: 'operators',
+          scope: scope.commitment,
+          count: 5,
+          exp: T0 + 900_000,
+          identity: approver.id,
+          ...grantTwist,
+        });
+  if (revoked === true)
+    log.append<EntryOf<'standing'>>({ type: 'standing', op: 'revoke', by: 'user-2', of: grant!.id });
+  const byToken = twist.approval?.method === 'token' || grant !== undefined;
+  const given = grant === undefined ? {} : ({ method: 'token', standing: grant.id } as const);
   const hold = log.append<EntryOf<'refusal'>>({
     type: 'refusal',
     verdict: 'hold',
@@ -301,8 +334,9 @@ export function tell(twist: Twist = {}): Story {
     by: 'user-2',
     identity: approver.id,
     method: 'passkey',
-    ...(twist.approval?.method === 'token' ? {} : { assertion: assertionDigest(assertion) }),
+    ...(byToken ? {} : { assertion: assertionDigest(assertion) }),
     expires: T0 + 900_000,
+    ...given,
     ...twist.approval,
   });
   const attestation = log.append<EntryOf<'attestation'>>({
@@ -415,11 +449,12 @@ export function tell(twist: Twist = {}): Story {
         inputs: shown(inputs.disclosures),
         result: shown(result.disclosures),
         renewals,
-        assertions: twist.approval?.method === 'token' ? [] : [assertion],
+        assertions: byToken ? [] : [assertion],
         attestations: [{ leaf: attestation.id, evidence: shown(evidence.disclosures) }],
       },
     },
     bundles: [...(above === undefined || twist.org?.ignored === true ? [] : [above.signed]), signed],
+    ...(grant === undefined ? {} : { standing: [{ leaf: grant.id, scope: shown(scope.disclosures) }] }),
   };
   return {
     log,

@@ -159,6 +159,22 @@ function cases(): readonly Case[] {
     twisted('fail-approval-quorum', 'one approval where the hold asks for two', {
       holds: [asking({ need: 2 })],
     }),
+    twisted(
+      'approval-standing',
+      'an approval that was given in advance, with a token: asserted by the operator',
+      {
+        standing: {},
+      },
+    ),
+    twisted('fail-approval-standing-scope', 'an approval given in advance for another folder', {
+      standing: { covers: { within: [{ type: 'Folder', id: '/elsewhere' }] } },
+    }),
+    twisted('fail-approval-standing-revoked', 'an approval given in advance and taken back before its use', {
+      standing: { revoked: true },
+    }),
+    twisted('fail-approval-standing-other', 'an approval given in advance by somebody else', {
+      standing: { by: 'user-3' },
+    }),
     twisted('fail-approval-own', 'a person who approved what is done in their own name', {
       approver: { subject: 'user-1' },
       approval: { by: 'user-1' },
