@@ -41,7 +41,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   api: { may: ['evidence'], others: ['typebox', 'jose', 'eventsource-parser'], pure: false },
   server: {
     may: [...DOMAIN, 'api'],
-    others: ['fastify', '@fastify/swagger', 'prom-client', '@cedar-policy/cedar-wasm'],
+    others: ['fastify', '@fastify/swagger', 'jose', 'prom-client', '@cedar-policy/cedar-wasm'],
     pure: false,
   },
   sdk: { may: ['evidence', 'api'], others: [], pure: false },

@@ -21,6 +21,7 @@ import {
   Scope,
   Whole,
 } from './fields.ts';
+import { IssuerSettings } from './issuer-settings.ts';
 
 const open = <P extends TProperties>(properties: P) => Type.Object(properties);
 const list = <T extends TSchema>(item: T) => Type.Array(item);
@@ -190,6 +191,12 @@ const IdentityAnswer = open({
   revoked: Type.Boolean(),
 });
 export const IdentitiesAnswer = open({ items: list(IdentityAnswer) });
+const issuerKeys = { keys: Whole, failing: Type.Boolean(), fetchedMs: Type.Optional(Whole) };
+/** Keys of an issuer that are usable, when they were fetched, and whether the last attempt failed. */
+export const IssuerKeysAnswer = open(issuerKeys);
+export const IssuersAnswer = open({
+  items: list(open({ subject: text, name: text, settings: IssuerSettings, ...issuerKeys })),
+});
 const FactValue = Type.Union([Type.Boolean(), Type.Number(), Type.String()]);
 export const FactsAnswer = open({
   items: list(open({ name: text, value: FactValue, exp: Whole, leaf: text, index: Whole })),

@@ -21,10 +21,16 @@ import {
   Scope,
   Whole,
 } from './fields.ts';
+import { IssuerSettings } from './issuer-settings.ts';
 
 const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
+/** A signed token in compact form. */
+const Token = Type.String({
+  pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$',
+  maxLength: 16_384,
+});
 const DoorClaimBody = closed({
   grade: Grade,
   confine: Confine,
@@ -36,6 +42,8 @@ const ProvenEntryBody = closed({
 });
 
 export const NoBody = closed({});
+/** A token of a trusted issuer vouches for a key that is not registered. */
+export const SessionBody = closed({ token: Type.Optional(Token) });
 export const LoginBody = closed({ token: Type.String({ minLength: 16, maxLength: 256 }) });
 export const RequestBody = closed({
   action: ActionName,
@@ -88,8 +96,15 @@ const identityFields = {
   keys: Type.Optional(Type.Array(Jwk, { maxItems: 8 })),
   for: Type.Optional(Id),
   root: Type.Optional(RootGrant),
+  /** Of an issuer. */
+  settings: Type.Optional(IssuerSettings),
 };
-const PersonOrProgram = Type.Union([Type.Literal('user'), Type.Literal('agent'), Type.Literal('door')]);
+const PersonOrProgram = Type.Union([
+  Type.Literal('user'),
+  Type.Literal('agent'),
+  Type.Literal('door'),
+  Type.Literal('issuer'),
+]);
 export const RegisterBody = closed({
   ...identityFields,
   subject: Type.Optional(Id),

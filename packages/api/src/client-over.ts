@@ -101,6 +101,8 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     register: (identity, key) => call('register', { body: withKey(identity, key) }),
     changeIdentity: (subject, change, body = {}) =>
       call(CHANGES[change], { ...id(subject), body: withoutSubject(body) }),
+    issuers: async () => (await call('issuers', {})).items,
+    refreshIssuer: (subject) => call('refreshIssuer', { ...id(subject), body: {} }),
     setFact: (body) => call('setFact', { body }),
     facts: () => call('facts', {}),
     grantMandate: (mandate) => call('grantMandate', { body: { ...mandate } }),

@@ -1,5 +1,6 @@
 // `PlaneClient`: the one interface to a plane, with three implementations that keep the same promises: HTTP, unix
 // socket and in process (DESIGN §10). Everything here is JSON-shaped; entries travel as their canonical text.
+import type { IssuerSettings } from './issuer-settings.ts';
 import type { SignedMandate } from './mandate.ts';
 import type {
   ProofRef,
@@ -297,16 +298,33 @@ export type OperatorAnswer =
   | Held
   | Denial;
 
+/** An issuer that the plane trusts, and the state of its keys. */
+export interface IssuerView extends IssuerKeys {
+  readonly subject: string;
+  readonly name: string;
+  readonly settings: IssuerSettings;
+}
+export interface IssuerKeys {
+  /** Usable ones. */
+  readonly keys: number;
+  /** Whether the last attempt to fetch them failed. */
+  readonly failing: boolean;
+  /** Milliseconds since the Unix epoch. */
+  readonly fetchedMs?: number;
+}
+
 export interface NewIdentity {
   /** Default: made by the plane. */
   readonly subject?: string;
-  readonly kind: 'user' | 'agent' | 'door';
+  readonly kind: 'user' | 'agent' | 'door' | 'issuer';
   readonly name: string;
   readonly roles?: readonly string[];
   readonly groups?: readonly string[];
   readonly keys?: readonly PublicJwk[];
   readonly for?: string;
   readonly root?: { readonly perDay: number; readonly concurrent: number };
+  /** Of an issuer: how its tokens are checked and mapped. */
+  readonly settings?: IssuerSettings;
 }
 
 export interface PlaneStatus {
@@ -495,6 +513,10 @@ export interface PlaneClient {
     change: 'update' | 'rotate' | 'revoke',
     body?: Partial<NewIdentity>,
   ): Promise<OperatorAnswer>;
+  /** Issuers that are trusted now. */
+  issuers(): Promise<readonly IssuerView[]>;
+  /** Asks an issuer for its keys now. */
+  refreshIssuer(subject: string): Promise<IssuerKeys>;
   setFact(body: {
     readonly name: string;
     readonly value: boolean | number | string;

@@ -38,6 +38,11 @@ export interface ConnectOptions {
   readonly origin?: string;
   /** An agent's private key; opens sessions. */
   readonly key?: PrivateJwk;
+  /**
+   * Returns a token of a trusted issuer that vouches for `key`: asked whenever a session is opened. The key is then not a
+   * registered one but of this process alone.
+   */
+  readonly issued?: () => Promise<string>;
   /** An operator's token, in place of a key. */
   readonly token?: string;
   /** Filled into requests that name no audience. */
@@ -180,7 +185,7 @@ interface Credential {
 }
 
 function credentialOf(
-  { key, token }: ConnectOptions,
+  { key, token, issued }: ConnectOptions,
   { trust, origin = '', jkt }: Pinned,
   transport: Transport,
   nowMs: () => number,
@@ -198,7 +203,7 @@ function credentialOf(
     const { method } = ROUTES.openSession;
     const target = transport.prefix + ROUTES.openSession.path;
     const mine = await newShare();
-    const body = utf8('{}');
+    const body = utf8(JSON.stringify(issued === undefined ? {} : { token: await issued() }));
     const proof = await makeProof(
       key,
       { method, url: `${transport.base}${target}`, origin, share: mine.share, body },

@@ -35,6 +35,13 @@ export {
   type Share,
   type Transcript,
 } from './session.ts';
+export {
+  IssuerSettings,
+  TOKEN_ALGORITHMS,
+  type AgentRule,
+  type PersonRule,
+  type SignIn,
+} from './issuer-settings.ts';
 export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
 export { signMandate, type MandateTerms, type SignedMandate } from './mandate.ts';
 export { newPrivateJwk, tokenKey } from './token.ts';

@@ -28,6 +28,17 @@ export const PROBLEMS = {
     'The proof of possession is expired, replayed or for another call.',
     'Make a new proof; check the clock of this machine.',
   ],
+  token_refused: [
+    401,
+    'The token is not one that this plane accepts.',
+    'Get a token for this plane from an issuer it trusts: licet issuers list.',
+  ],
+  token_used: [401, 'The token was used with another key.', 'Get a new token; each is good for one key.'],
+  issuer_unavailable: [
+    503,
+    'The keys of the issuer are too old, and it cannot be reached.',
+    'Wait until it answers again; an operator sees its state with licet issuers list.',
+  ],
   session_ended: [401, 'The session has ended or its counter was used.', 'Open a new session.'],
   forbidden: [
     403,

@@ -35,6 +35,8 @@ export interface CheckedProof {
   readonly jkt: string;
   readonly jti: string;
   readonly share?: string;
+  /** Whether it covers the body that it came with. */
+  readonly covers: boolean;
 }
 
 /** Returns the public half. */
@@ -79,7 +81,7 @@ export async function checkProof(
     if (bh !== undefined && bh !== base64url(sha256(call.body))) return undefined;
     if (share !== undefined && typeof share !== 'string') return undefined;
     const jkt = jwkThumbprint({ ...protectedHeader.jwk });
-    return { jkt, jti, ...(share === undefined ? {} : { share }) };
+    return { jkt, jti, covers: bh !== undefined, ...(share === undefined ? {} : { share }) };
   } catch {
     // Fail closed: whatever throws has not proved anything.
     return undefined;

@@ -57,9 +57,10 @@ export const ROUTES = {
     ...safety,
     path: '/v1/sessions',
     who: ANYONE,
-    body: body.NoBody,
+    body: body.SessionBody,
     answer: answer.SessionAnswer,
-    summary: 'Open a session bound to the key of the DPoP proof',
+    summary:
+      'Open a session bound to the key of the DPoP proof; a token of a trusted issuer may vouch for it',
   },
   request: {
     ...post,
@@ -366,6 +367,24 @@ export const ROUTES = {
     body: body.ChangeIdentityBody,
     answer: answer.OperatorAnswers,
     summary: 'Revoke an identity and end its sessions',
+  },
+  issuers: {
+    ...get,
+    ...control,
+    path: '/v1/issuers',
+    who: ['operator', 'auditor'],
+    answer: answer.IssuersAnswer,
+    summary: 'Trusted issuers: their settings, and how old their keys are',
+  },
+  refreshIssuer: {
+    ...post,
+    ...control,
+    path: '/v1/issuers/:id/refresh',
+    who: OPERATOR,
+    params: byId,
+    body: body.NoBody,
+    answer: answer.IssuerKeysAnswer,
+    summary: "Ask for an issuer's keys now",
   },
   setFact: {
     ...post,

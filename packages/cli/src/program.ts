@@ -12,6 +12,7 @@ import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFacts } from './commands/facts.ts';
 import { addInit } from './commands/init.ts';
+import { addIssuers } from './commands/issuers.ts';
 import { addLog } from './commands/log.ts';
 import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
@@ -46,6 +47,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addApprovals,
   addContainment,
   addAgents,
+  addIssuers,
   addMandates,
   addFacts,
   addRuns,

@@ -4,8 +4,10 @@ import type { ChainLink } from '@licet/evidence';
 import type { Caller } from './core/commands.ts';
 import { bindings, mandateKeys } from './core/mandates.ts';
 import type { IdentityRow, MandateRow } from './core/rows.ts';
+import { stands, vouchedFor } from './core/vouching.ts';
 import type { BoundMandate } from './mandates.ts';
 import type { Snapshot } from './snapshot.ts';
+import { loadPeople, loadSpeaker } from './speakers.ts';
 
 /** A denial that needs no policy: a code of the table. */
 export interface Refused {
@@ -32,26 +34,36 @@ export async function chainOf(
   exec: string,
   nowMs: number,
 ): Promise<Chain | Refused> {
-  await snapshot.load([{ kind: 'identity', id: caller.subject }]);
+  await loadPeople(snapshot, [caller.subject]);
+  await loadSpeaker(snapshot, caller.jkt);
   const self = snapshot.get('identity', caller.subject);
-  if (self === undefined || self.revoked || (self.kind !== 'agent' && self.kind !== 'user'))
+  if (self === undefined || !stands(snapshot, self) || (self.kind !== 'agent' && self.kind !== 'user'))
     return { deny: 'unidentified' };
+  const own = self.jkts.includes(caller.jkt);
+  const vouched = own ? undefined : vouchedFor(snapshot, self, caller.jkt, nowMs);
+  const tokens = new Map<string, string>();
+  if (vouched !== undefined) tokens.set(self.subject, vouched.leaf);
   if (parentId === undefined) {
-    if (self.for === undefined) return withLinks(snapshot, [self], { run: exec, depth: 0 }, nowMs);
-    await snapshot.load([{ kind: 'identity', id: self.for }]);
+    const root = { run: exec, depth: 0, tokens };
+    if (self.for === undefined) return withLinks(snapshot, [self], root, nowMs);
+    await loadPeople(snapshot, [self.for]);
     const user = snapshot.get('identity', self.for);
-    return user === undefined || user.revoked
+    if (vouched?.behalf !== undefined) tokens.set(vouched.behalf.subject, vouched.behalf.leaf);
+    return user === undefined || !stands(snapshot, user)
       ? { deny: 'revoked', failedLink: 0 }
-      : withLinks(snapshot, [user, self], { run: exec, depth: 0 }, nowMs);
+      : withLinks(snapshot, [user, self], root, nowMs);
   }
   await snapshot.load([{ kind: 'execution', id: parentId }]);
   const parent = snapshot.get('execution', parentId);
   const speaks = parent?.jkt === caller.jkt || parent?.permit?.child?.jkt === caller.jkt;
   if (parent?.start === undefined || !speaks) return { deny: 'parent' };
-  await snapshot.load(parent.chain.map(({ id }) => ({ kind: 'identity', id })));
+  await loadPeople(
+    snapshot,
+    parent.chain.map(({ id }) => id),
+  );
   const above = parent.chain.map(({ id }) => snapshot.get('identity', id));
   const gone = above.findIndex(
-    (row, at) => row === undefined || row.revoked || row.leaf !== parent.chain[at]!.identity,
+    (row, at) => row === undefined || !stands(snapshot, row) || row.leaf !== parent.chain[at]!.identity,
   );
   if (gone >= 0) return { deny: 'revoked', failedLink: gone };
   const identities = above as IdentityRow[];
@@ -61,14 +73,23 @@ export async function chainOf(
     run: parent.run,
     parent: { exec: parentId, start: parent.start.leaf },
     depth: parent.depth + 1,
+    tokens,
   };
+  // Whoever acts above does so by what vouched for it there.
+  for (const { id, token } of parent.chain)
+    if (token !== undefined && id !== self.subject) tokens.set(id, token);
   return withLinks(snapshot, acting, place, nowMs);
 }
 
 async function withLinks(
   snapshot: Snapshot,
   identities: readonly IdentityRow[],
-  rest: Pick<Chain, 'run' | 'parent' | 'depth'>,
+  {
+    tokens,
+    ...rest
+  }: Pick<Chain, 'run' | 'parent' | 'depth'> & {
+    readonly tokens: ReadonlyMap<string, string>;
+  },
   nowMs: number,
 ): Promise<Chain | Refused> {
   const ids = identities.map(({ subject }) => subject);
@@ -84,6 +105,7 @@ async function withLinks(
       id: row.subject,
       identity: row.leaf,
       ...(rows[at] === undefined ? {} : { mandate: rows[at].leaf }),
+      ...(tokens.has(row.subject) ? { token: tokens.get(row.subject)! } : {}),
     })),
     mandates: rows.flatMap((row, at) => (row === undefined ? [] : [{ row, at }])),
     ...rest,

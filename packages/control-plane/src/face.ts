@@ -1,7 +1,7 @@
 // The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
 import type { ApprovalSubject, Assertion, Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
 import type { FactType } from '@licet/policy';
-import type { Caller, Door, Effect, Reply } from './core/commands.ts';
+import type { Caller, Door, Effect, Enrolment, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
 import type { Committed } from './ports.ts';
 
@@ -62,6 +62,33 @@ export interface Organisation {
     readonly publicKey: string;
     readonly counts: boolean;
   }[];
+}
+
+/** How an identity is named: by its id, or by what its issuer says of it, from which an opaque id is made. */
+export type Named = { readonly is: string } | { readonly named: readonly string[] };
+
+/** A token that the shell has checked, and what the issuer's rules make of it. */
+export interface TokenPresented {
+  /** The issuer's identity, and the digest of the settings under which it was checked. */
+  readonly issuer: string;
+  readonly settings: string;
+  readonly kind: 'user' | 'agent';
+  readonly subject: Named;
+  /** Absent: the subject must be registered. */
+  readonly enrol?: Omit<Enrolment, 'for'> & { readonly for?: Named };
+  /** As it was presented. Only a mark of it is kept. */
+  readonly token: string;
+  /** What it said, kept beside the log. */
+  readonly said: Json;
+  readonly untilMs: number;
+}
+
+/** An issuer that is trusted now. */
+export interface IssuerRow {
+  readonly subject: string;
+  readonly name: string;
+  readonly settings: Json;
+  readonly digest: string;
 }
 
 /** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
@@ -139,6 +166,10 @@ export interface Plane {
     effect: Effect,
     options?: { readonly idempotencyKey?: string; readonly seen?: number },
   ): Promise<Answered>;
+  /** Lets the holder of a key in by a checked token, and by that of the person on whose behalf it is. */
+  enter(jkt: string, token: TokenPresented, behalf?: TokenPresented): Promise<Answered>;
+  /** Issuers that are trusted now. */
+  issuers(): Promise<readonly IssuerRow[]>;
   /** A kill order whose note the shell has read: verified here, effective in memory before this returns (RULE 34). */
   order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
   /** Lets due executions expire, lapse or fall in doubt. Returns their ids. */

@@ -10,8 +10,9 @@ import {
   type Json,
 } from '@licet/evidence';
 import { assertionRecord } from './approving.ts';
+import { tokenRecord } from './entering.ts';
 import type { EvidenceParts } from './face.ts';
-import type { ExecutionRow, MandateRow, PlaneRow, StandingRow } from './core/rows.ts';
+import type { ExecutionRow, IdentityRow, MandateRow, PlaneRow, StandingRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Store } from './ports.ts';
 import { recordOf } from './records.ts';
@@ -93,6 +94,11 @@ async function collect(
   const addLeaf = async (leaf: string): Promise<Entry | undefined> =>
     add(await store.log.find(unbase64url(leaf)));
 
+  const addIdentity = async (id: string): Promise<void> => {
+    const [row] = await store.read([{ kind: 'identity', id }]);
+    if (row !== undefined) await addLeaf((row.value as IdentityRow).leaf);
+  };
+
   // Genesis and the keys that follow it say whom the log itself names.
   for (let index = 0; ; index += 1) {
     const entry = await add(index);
@@ -111,14 +117,15 @@ async function collect(
       if (entry.type === 'approval') {
         if (entry.identity !== undefined) await addLeaf(entry.identity);
         if (entry.standing !== undefined) await addLeaf(entry.standing);
-        const [approver] = await store.read([{ kind: 'identity', id: entry.by }]);
-        if (approver !== undefined) await addLeaf((approver.value as { readonly leaf: string }).leaf);
+        await addIdentity(entry.by);
       }
       if (entry.type !== 'permit' && entry.type !== 'refusal' && entry.type !== 'start') continue;
       if (entry.type !== 'start')
         for (const link of entry.chain ?? []) {
           await addLeaf(link.identity);
           if (link.mandate !== undefined) await addLeaf(link.mandate);
+          const token = link.token === undefined ? undefined : await addLeaf(link.token);
+          if (token?.type === 'attestation') await addIdentity(token.by);
         }
       let { containment, policy } = entry.heads ?? { containment: null, policy: null };
       for (let steps = 0; containment !== null && steps < MAX_HEADS; steps += 1) {
@@ -159,6 +166,7 @@ async function opened(
     const { body } = record;
     const result = await resultOf(store, exec, outcome?.index);
     const assertions = await assertionsOf(store, exec, entries);
+    const attestations = await tokensOf(store, execution);
     const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {
       arguments: whole(body.disclosures.arguments as unknown as Json),
@@ -170,6 +178,14 @@ async function opened(
         : { earlier: body.earlier.map(({ inputs }) => whole(inputs as unknown as Json)) }),
       ...(result === undefined ? {} : { result: whole(result) }),
       ...(assertions.length === 0 ? {} : { assertions }),
+      ...(attestations.length === 0
+        ? {}
+        : {
+            attestations: attestations.map(({ leaf, disclosures }) => ({
+              leaf,
+              evidence: whole(disclosures),
+            })),
+          }),
     };
   }
   return records;
@@ -186,6 +202,32 @@ async function assertionsOf(store: Store, exec: string, entries: readonly Entry[
     digests.map((digest) => store.records.get(assertionRecord(exec, digest))),
   );
   return records.flatMap((record) => (record === undefined || record === 'erased' ? [] : [record.body]));
+}
+
+/** What opens the attestations by which issuers vouched for keys of its chain. */
+async function tokensOf(
+  store: Store,
+  { chain }: ExecutionRow,
+): Promise<readonly { readonly leaf: string; readonly disclosures: Json }[]> {
+  const found: { readonly leaf: string; readonly evidence: string; readonly mark: string }[] = [];
+  for (const { token: leaf } of chain) {
+    const index = leaf === undefined ? undefined : await store.log.find(unbase64url(leaf));
+    const [bytes] = index === undefined ? [] : await store.log.entries(index, index + 1);
+    const entry = bytes === undefined ? undefined : parseEntry(bytes);
+    if (leaf !== undefined && entry?.type === 'attestation')
+      found.push({ leaf, evidence: entry.evidence, mark: entry.challenge });
+  }
+  const records = await Promise.all(found.map(({ mark }) => store.records.get(tokenRecord(mark))));
+  const bodies = records.flatMap((record) =>
+    record === undefined || record === 'erased'
+      ? []
+      : [record.body as unknown as { readonly commitment: string; readonly disclosures: Json }],
+  );
+  return found.flatMap(({ leaf, evidence }) => {
+    // One record opens both: the token of who acts, and of the person on whose behalf.
+    const body = bodies.find(({ commitment }) => commitment === evidence);
+    return body === undefined ? [] : [{ leaf, disclosures: body.disclosures }];
+  });
 }
 
 /** What opens the result of the outcome that ended it. Late and unstarted reports leave results of their own beside it. */

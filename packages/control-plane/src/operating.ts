@@ -7,6 +7,7 @@ import type { PlaneContext } from './context.ts';
 import type { Caller, Command, Effect } from './core/commands.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered } from './face.ts';
+import { settingsDigest } from './entering.ts';
 import { checkedFact } from './facts.ts';
 import { policyOf } from './look-up.ts';
 import { checkedMandate } from './mandates.ts';
@@ -86,6 +87,10 @@ export async function operate(
 async function asLogged(context: PlaneContext, effect: Effect): Promise<Effect> {
   if (effect.op === 'contain') return { ...effect, scope: loggedScope(context.tenantKey, effect.scope) };
   if (effect.op === 'mandate') return checkedMandate(context, effect);
+  if (effect.op === 'identity' && effect.settings?.value !== undefined) {
+    const { value } = effect.settings;
+    return { ...effect, settings: { digest: settingsDigest(context.tenantKey, value), value } };
+  }
   return effect.op === 'fact' ? checkedFact(context, effect) : effect;
 }
 

@@ -8,6 +8,7 @@ import { operatorPolicyDigest } from './core/operate.ts';
 import type { PolicyRow, RowValues } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { decide, resume } from './deciding.ts';
+import { enter, issuers } from './entering.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Plane } from './face.ts';
 import { executionOf } from './look-up.ts';
@@ -52,6 +53,8 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     approve: (caller, exec, body) => approve(context, caller, exec, body),
     approvalSubject: (exec, body) => approvalSubject(context, exec, body),
     operate: (caller, effect, settings = {}) => operate(context, caller, effect, settings),
+    enter: (jkt, token, behalf) => enter(context, jkt, token, behalf),
+    issuers: () => issuers(context),
     order: (note) => order(context, note),
     tick: () => tick(context),
     identify: (jkt) => identify(context, jkt),

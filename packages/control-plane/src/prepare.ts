@@ -20,6 +20,7 @@ import { countersOf, meterFacts, reservationsOf, tooDeep, type LimitScope } from
 import { bodiesOf, budgetsOf, type BoundMandate } from './mandates.ts';
 import type { Evaluator, Resolver } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
+import { loadPeople } from './speakers.ts';
 
 /** What of a request stays the same while it waits, is permitted, runs: enough to ask the policy again. */
 export interface Question {
@@ -84,10 +85,9 @@ export async function judge(
   await snapshot.load([
     ...Object.keys(loaded.facts).map((id): RowKey => ({ kind: 'fact', id })),
     ...counters.map(({ meter }): RowKey => ({ kind: 'meter', id: meter })),
-    ...(execution?.approvals ?? []).flatMap(({ by, standing: grant }): RowKey[] => [
-      { kind: 'identity', id: by },
-      ...(grant === undefined ? [] : [{ kind: 'standing', id: grant } as const]),
-    ]),
+    ...(execution?.approvals ?? []).flatMap(({ standing: grant }): RowKey[] =>
+      grant === undefined ? [] : [{ kind: 'standing', id: grant }],
+    ),
   ]);
   const meters = new Map(
     reservations.flatMap(({ meter }): [string, MeterRow][] => {
@@ -96,6 +96,10 @@ export async function judge(
     }),
   );
   const own = new Map((execution?.reserved ?? []).map((meter) => [meter.name, meter.amount]));
+  await loadPeople(
+    snapshot,
+    (execution?.approvals ?? []).map(({ by }) => by),
+  );
   const { counted, groups } = approvalsOf(snapshot, loaded, execution, nowMs);
   const input: DecisionInput = {
     action: question.action,

@@ -11,27 +11,26 @@ import {
 } from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
-import type { ExecutionRow, IdentityRow, MandateRow, RowValues, StandingRow } from './core/rows.ts';
+import type { ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
+import { isPresent } from './core/vouching.ts';
 import type { Plane } from './face.ts';
 import { gather, subjects } from './gather.ts';
 import { executionOf } from './look-up.ts';
 import { recordOf } from './records.ts';
 import { loggedScope, touchedScopes } from './scopes.ts';
 import { Snapshot } from './snapshot.ts';
+import { loadSpeaker } from './speakers.ts';
 
 /** The identity that holds this key today; undefined when none does. */
-export async function identify({ store }: PlaneContext, jkt: string): ReturnType<Plane['identify']> {
-  const [key] = await store.read([{ kind: 'key', id: jkt }]);
-  if (key === undefined) return undefined;
-  const { subject: owner, passkey } = key.value as RowValues['key'];
-  const [row] = await store.read([{ kind: 'identity', id: owner }]);
-  const identity = row?.value as IdentityRow | undefined;
-  if (identity === undefined || identity.revoked) return undefined;
-  const { subject, roles, kind, jkts, passkeys = [] } = identity;
-  if (passkey === true)
-    return passkeys.some((one) => one.jkt === jkt) ? { subject, roles, kind, passkey } : undefined;
-  return jkts.includes(jkt) ? { subject, roles, kind } : undefined;
+export async function identify({ store, clock }: PlaneContext, jkt: string): ReturnType<Plane['identify']> {
+  const snapshot = new Snapshot(store);
+  const owner = await loadSpeaker(snapshot, jkt);
+  const identity = owner === undefined ? undefined : snapshot.get('identity', owner);
+  if (identity === undefined || !isPresent(snapshot, identity, jkt, clock.nowMs())) return undefined;
+  const { subject, roles, kind } = identity;
+  const passkey = snapshot.get('key', jkt)?.passkey;
+  return passkey === true ? { subject, roles, kind, passkey } : { subject, roles, kind };
 }
 
 /** Opened arguments and resources of an execution, from its record. */

@@ -6,6 +6,7 @@ import { conflict, disclosuresOf, refusedReply, refusedUnrecorded } from './answ
 import type { PlaneContext } from './context.ts';
 import type { Caller, Effect, Reply } from './core/commands.ts';
 import { MAX_DEPTH } from './core/containment.ts';
+import { mandateKeys } from './core/mandates.ts';
 import type { ExecutionRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { objection } from './core/standing.ts';
@@ -15,6 +16,7 @@ import { provenAt } from './proven.ts';
 import { recordOf } from './records.ts';
 import { touchedScopes } from './scopes.ts';
 import { Snapshot } from './snapshot.ts';
+import { loadPeople, loadSpeaker } from './speakers.ts';
 
 /** Who asks, and from which process (RULE 6). */
 export interface Asker {
@@ -97,15 +99,18 @@ export async function withheld(
   await snapshot.load([
     { kind: 'containment', id: SELF },
     { kind: 'clock', id: SELF },
-    { kind: 'identity', id: caller.subject },
-    ...row.chain.map(({ id }) => ({ kind: 'identity', id }) as const),
   ]);
+  await loadPeople(snapshot, [caller.subject, ...row.chain.map(({ id }) => id)]);
+  await loadSpeaker(snapshot, caller.jkt);
+  await snapshot.load(mandateKeys(row.chain.map(({ id }) => id)));
   // RULE 39: a start of before the clock was set back is over, whatever its lease says.
   if (row.decision.index < (snapshot.get('clock', SELF)?.segmentStart ?? 0)) return 'expired';
   let next = row.parent?.exec;
   for (let depth = 0; next !== undefined && depth <= MAX_DEPTH; depth += 1) {
     await snapshot.load([{ kind: 'execution', id: next }]);
-    next = snapshot.get('execution', next)?.parent?.exec;
+    const parent = snapshot.get('execution', next);
+    if (parent !== undefined) await loadSpeaker(snapshot, parent.jkt);
+    next = parent?.parent?.exec;
   }
   const resources = touchedScopes(tenantKey, (await recordOf(store, row))?.body.resources ?? []);
   if (await emergency.covers(context, row, resources)) return 'contained';

@@ -47,7 +47,11 @@ export const confine = s.oneOf('none', 'namespace', 'cgroup', 'swept', 'group-on
 export const assurance = s.oneOf('logged', 'witnessed', 'anchored');
 const layer = s.oneOf('org', 'team');
 const heads = s.object({ containment: s.orNull(digest), policy: s.orNull(digest) });
-const link = s.object({ kind: s.oneOf('user', 'agent'), id, identity: digest }, { mandate: digest });
+/** `token`: the attestation by which an issuer vouched for the key that speaks for this link. */
+const link = s.object(
+  { kind: s.oneOf('user', 'agent'), id, identity: digest },
+  { mandate: digest, token: digest },
+);
 const bundleRef = s.object({ layer, digest, version: s.integer(1) });
 const meter = s.object({ name: id, amount: decimal }, { currency: s.text(/^[A-Z]{3}$/, 'a currency') });
 const signature = s.object({ by: id, sig: s.text(/^[A-Za-z0-9_-]{86}$/, 'an Ed25519 signature') });
@@ -300,6 +304,8 @@ const shapes = {
       root: s.object({ perDay: s.integer(), concurrent: s.integer() }),
       /** Apart from `keys`: neither kind ever stands in for the other (RULE 22). */
       passkeys: s.list(passkey, 8),
+      /** Of an issuer: HMAC under the tenant's key over how its tokens are checked and mapped. */
+      settings: digest,
     },
   ),
   mandate: s.object(

@@ -283,6 +283,25 @@ describe('each rung fails by name', () => {
     expect(failing(await twisted({ agent: { keys: [] } }))).toEqual(['principal-chain']);
   });
 
+  it('principal chain: an issuer vouches for the key of an agent that has none of its own; only the operator says so', async () => {
+    const report = await twisted({ agent: { keys: [] }, token: {} });
+    expect(failing(report)).toEqual([]);
+    expect(report.rungs.find(({ name }) => name === 'principal-chain')).toMatchObject({ status: 'asserted' });
+  });
+
+  it.each<readonly [string, Twist]>([
+    ['about another agent', { token: { subject: 'agent-2' } }],
+    ['about another key', { token: { measured: digestOf('another key') } }],
+    ['about whom it comes for, not whose key it is', { token: { kind: 'on_behalf' } }],
+    ['about something else', { token: { kind: 'executable' } }],
+    ['that has run out', { token: { exp: T0 } }],
+    ['that denies it', { token: { status: 'contraindicated' } }],
+    ['of an issuer that was revoked', { token: {}, issuer: { op: 'revoke' } }],
+    ['of somebody who is no issuer', { token: {}, issuer: { kind: 'user' } }],
+  ])('principal chain: no word %s', async (_, twist) => {
+    expect(failing(await twisted({ agent: { keys: [] }, ...twist }))).toContain('principal-chain');
+  });
+
   it('approvals: rule 22: a rejection is no approval, and a late one neither', async () => {
     expect(failing(await twisted({ approval: { verdict: 'reject' } }))).toEqual(['approvals']);
     expect(failing(await twisted({ approval: { expires: T0 + 10 } }))).toEqual(['approvals']);

@@ -19,6 +19,10 @@ export const DENY_CODES = {
     meaning: 'The key that spoke is no longer a key of this agent.',
     next: 'Use the current key, or enrol again.',
   },
+  token_ended: {
+    meaning: 'What vouched for this key has run out, or its issuer is no longer trusted.',
+    next: 'Open a session with a fresh token.',
+  },
   role: {
     meaning: 'This person does not have the role that the action needs.',
     next: 'Ask an operator for the role.',

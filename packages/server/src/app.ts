@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { CLI } from '@licet/evidence';
 import { PlaneError, readQuery, ROUTE_NAMES, ROUTES, type Route, type RouteName } from '@licet/api';
 import type { Arrival, Authentication } from './authentication.ts';
+import type { Entrance } from './entrance.ts';
 import { isPageVisit, serveConsole } from './console-files.ts';
 import type { EventStreams } from './event-route.ts';
 import { loginHandlers } from './login-routes.ts';
@@ -30,6 +31,7 @@ export interface AppOptions {
   readonly listener: 'control' | 'public';
   readonly service: Service;
   readonly authentication: Authentication;
+  readonly entrance: Entrance;
   readonly sessions: Sessions;
   readonly streams: EventStreams;
   readonly metrics: Metrics;

@@ -31,6 +31,13 @@ export interface Authentication {
   identify(call: Arrival): Promise<Principal>;
   /** Checks the proof that opens a session; its share is there. @throws PlaneError as above */
   proofOf(call: Arrival): Promise<CheckedProof & { readonly principal: Principal; readonly share: string }>;
+  /**
+   * Checks a proof that opens a session for a key which nobody knows yet: whoever vouches for it comes in the body, which
+   * the proof covers. `use` counts it as used, once everything else was right. @throws PlaneError `stale_proof`
+   */
+  proofOfStranger(
+    call: Arrival,
+  ): Promise<Pick<CheckedProof, 'jkt'> & { readonly share: string; use(): void }>;
   /** The principal of an operator's token. @throws PlaneError `unidentified` */
   token(token: string): Promise<Principal>;
   /** The login that the call's cookie names. */
@@ -77,10 +84,7 @@ export function openAuthentication({
     return principal;
   }
 
-  async function proof(
-    call: Arrival,
-    jwt: string,
-  ): Promise<CheckedProof & { readonly principal: Principal }> {
+  async function checkedProof(call: Arrival, jwt: string): Promise<CheckedProof> {
     const url = `${call.scheme}://${call.host}${call.target}`;
     const checked = await checkProof(
       jwt,
@@ -88,6 +92,14 @@ export function openAuthentication({
       clock.nowMs(),
     );
     if (checked === undefined) throw new PlaneError('stale_proof', 'the proof is not one for this call');
+    return checked;
+  }
+
+  async function proof(
+    call: Arrival,
+    jwt: string,
+  ): Promise<CheckedProof & { readonly principal: Principal }> {
+    const checked = await checkedProof(call, jwt);
     const principal = await principalOf(checked.jkt, 'proof');
     if (!useOnce(checked)) throw new PlaneError('stale_proof', 'the proof was used before');
     return { ...checked, principal };
@@ -170,6 +182,23 @@ export function openAuthentication({
       const { share, ...checked } = await proof(call, jwt);
       if (share === undefined) throw new PlaneError('stale_proof', 'the proof carries no share');
       return { ...checked, share };
+    },
+    async proofOfStranger(call) {
+      const jwt = call.header('dpop');
+      if (jwt === undefined)
+        throw new PlaneError('unidentified', 'opening a session needs a proof in the DPoP header');
+      const checked = await checkedProof(call, jwt);
+      const { jkt, share, covers } = checked;
+      // Without the body in the proof, somebody on the way could put another token beside it.
+      if (share === undefined || !covers)
+        throw new PlaneError('stale_proof', 'the proof carries no share, or does not cover the token');
+      return {
+        jkt,
+        share,
+        use() {
+          if (!useOnce(checked)) throw new PlaneError('stale_proof', 'the proof was used before');
+        },
+      };
     },
   };
 }

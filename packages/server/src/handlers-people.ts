@@ -19,7 +19,13 @@ import type {
   PolicyRow,
   RowValues,
 } from '@licet/control-plane';
-import { PlaneError, type NewIdentity, type OperatorAnswer, type SignedMandate } from '@licet/api';
+import {
+  PlaneError,
+  type IssuerSettings,
+  type NewIdentity,
+  type OperatorAnswer,
+  type SignedMandate,
+} from '@licet/api';
 import {
   isPerson,
   known,
@@ -67,12 +73,16 @@ export function peopleHandlers(parts: Parts): Handlers {
     // Keys change by `rotate` alone, everything else by `update` alone: one entry says one thing.
     if (change !== 'rotate' && body.keys !== undefined)
       throw new PlaneError('schema', 'schema: keys change by rotate');
-    if (change === 'rotate' && (body.keys === undefined || body.keys.length === 0))
+    if (change === 'rotate' && now.kind !== 'issuer' && (body.keys === undefined || body.keys.length === 0))
       throw new PlaneError('schema', 'schema: rotate needs keys');
     const keys = body.keys ?? now.keys;
     const grant = body.root ?? now.root;
     const name = body.name ?? now.name;
     const whom = body.for ?? now.for;
+    // RULE 42: the digest is the plane's to make.
+    const settings = body.settings === undefined ? now.settings : settingsOf(body.settings);
+    if (settings !== undefined && now.kind !== 'issuer')
+      throw new PlaneError('schema', 'schema: only an issuer has settings');
     const effect: IdentityEffect = {
       op: 'identity',
       change,
@@ -85,6 +95,7 @@ export function peopleHandlers(parts: Parts): Handlers {
       ...(whom === undefined ? {} : { for: whom }),
       ...(grant === undefined ? {} : { root: grant }),
       ...(name === undefined ? {} : { name }),
+      ...(settings === undefined ? {} : { settings }),
     };
     return presentOperated(await operate(context, effect));
   }
@@ -183,12 +194,25 @@ export function peopleHandlers(parts: Parts): Handlers {
         name: body.name,
         ...(body.for === undefined ? {} : { for: body.for }),
         ...(body.root === undefined ? {} : { root: body.root }),
+        ...(body.settings === undefined ? {} : { settings: settingsOf(body.settings) }),
       };
       return { ...presentOperated(await operate(context, effect, idempotencyKey)), subject };
     },
     updateIdentity: (context) => changeIdentity(context, 'update'),
     rotateIdentity: (context) => changeIdentity(context, 'rotate'),
     revokeIdentity: (context) => changeIdentity(context, 'revoke'),
+    async issuers() {
+      const items = await parts.issuers.list();
+      return {
+        items: items.map(({ row: { subject, name }, settings, keys }) => ({
+          subject,
+          name,
+          settings,
+          ...keys.state(),
+        })),
+      };
+    },
+    refreshIssuer: ({ id }) => parts.issuers.refresh(id),
     async setFact(context) {
       const { name, value, forMs } = context.body as {
         readonly name: string;
@@ -330,6 +354,12 @@ export function peopleHandlers(parts: Parts): Handlers {
     },
   };
 }
+
+/** As they are recorded: Prepare makes the digest that the entry commits to. */
+const settingsOf = (settings: IssuerSettings): NonNullable<IdentityEffect['settings']> => ({
+  digest: '',
+  value: settings as unknown as Json,
+});
 
 function readSigned(value: Json): SignedBundle {
   const signed = value as { readonly bundle?: unknown; readonly sigs?: unknown } | null;

@@ -4,6 +4,7 @@ import type { Clock, ExecutionRow, Plane, Random, Store } from '@licet/control-p
 import { PlaneError, type RouteName } from '@licet/api';
 import type { FeedHub } from './feed-hub.ts';
 import type { Principal } from './principals.ts';
+import type { TrustedIssuers } from './issuers/trusted.ts';
 import type { Vitals } from './vitals.ts';
 
 /** What a plane is made of, as far as handlers need it. */
@@ -16,6 +17,7 @@ export interface Parts {
   readonly statusSigner: SyncNoteSigner;
   /** Whether genesis declares the entries public (RULE 42). */
   readonly isPublic: boolean;
+  readonly issuers: TrustedIssuers;
   readonly vitals: Vitals;
   /** What evaluates, and how much it has to do. */
   evaluator(): { readonly engine: string; readonly inFlight: number; readonly workers: number };

@@ -18,7 +18,15 @@ type LocalHandler = (call: Call) => Promise<unknown>;
 
 export interface LoginOptions extends Pick<
   AppOptions,
-  'authentication' | 'sessions' | 'metrics' | 'limit' | 'readiness' | 'draining' | 'scheme' | 'base'
+  | 'authentication'
+  | 'entrance'
+  | 'sessions'
+  | 'metrics'
+  | 'limit'
+  | 'readiness'
+  | 'draining'
+  | 'scheme'
+  | 'base'
 > {
   arrivalOf(request: FastifyRequest): Arrival;
   openapi(): unknown;
@@ -26,7 +34,7 @@ export interface LoginOptions extends Pick<
 
 /** Returns the handlers. */
 export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<RouteName, LocalHandler>>> {
-  const { authentication, sessions, metrics, limit } = options;
+  const { authentication, entrance, sessions, metrics, limit } = options;
   const stranger = async <T>(request: FastifyRequest, attempt: () => Promise<T>): Promise<T> => {
     // Proofs and tokens cost work to check: who fails often has to wait.
     if (!limit.has(request.ip ?? 'socket'))
@@ -61,7 +69,18 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
   return {
     openSession: async ({ request, reply, body }) => {
       check('openSession', body);
+      const { token } = body as { readonly token?: string };
       const opened = await stranger(request, async () => {
+        if (token !== undefined) {
+          const { jkt, share, use } = await authentication.proofOfStranger(options.arrivalOf(request));
+          const { subject, untilMs } = await entrance.agent(jkt, token);
+          // Last, so that only proofs that came with a good token are remembered; before it, a repeat writes nothing new.
+          use();
+          const session = await sessions.open(jkt, subject, share, untilMs);
+          if (session === undefined)
+            throw new PlaneError('stale_proof', 'stale_proof: the share in the proof is unusable');
+          return session;
+        }
         const { jkt, principal, share } = await authentication.proofOf(options.arrivalOf(request));
         const session = await sessions.open(jkt, principal.subject, share);
         if (session === undefined)

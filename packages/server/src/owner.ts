@@ -27,6 +27,8 @@ import { writePrivate } from './files.ts';
 import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
 import { openListeners, requireTls, type BuildApp, type ListenOptions } from './listeners.ts';
+import { openEntrance } from './entrance.ts';
+import { openIssuers } from './issuers/trusted.ts';
 import { openMetrics } from './metrics.ts';
 import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -142,6 +144,7 @@ async function open(
     statusSigner: ed25519NoteSigner(`${origin}/status`, seeds.status),
     isPublic: folder.public,
     barred: () => stop.barred(),
+    issuers: openIssuers(plane, clock),
     vitals: openVitals(clock),
     evaluator: () => ({ engine: engine.version, inFlight: evaluator.inFlight, workers: evaluator.ready }),
   };
@@ -159,6 +162,7 @@ async function open(
       listener,
       service,
       authentication: openAuthentication({ folder, principals, sessions, clock }),
+      entrance: openEntrance(parts),
       sessions,
       streams,
       metrics,

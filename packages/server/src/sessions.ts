@@ -42,6 +42,8 @@ export interface Sessions {
     jkt: string,
     subject: string,
     share: string,
+    /** Milliseconds: it ends no later. */
+    untilMs?: number,
   ): Promise<{ readonly session: string; readonly note: string; readonly exp: number } | undefined>;
   /** Returns the key whose call this is; `ended` when the session is over or the counter was used. */
   check(session: string, input: MacInput, mac: string): Promise<{ readonly jkt: string } | 'ended' | 'wrong'>;
@@ -112,7 +114,7 @@ export function openSessions({ store, signer, seed, origin, clock }: SessionsOpt
   }
 
   return {
-    async open(jkt, subject, share) {
+    async open(jkt, subject, share, untilMs = Infinity) {
       const mine = await newShare();
       let shared: Uint8Array;
       try {
@@ -121,7 +123,7 @@ export function openSessions({ store, signer, seed, origin, clock }: SessionsOpt
         return undefined;
       }
       const session = base64url(randomBytes(18));
-      const exp = clock.nowMs() + SESSION_MS;
+      const exp = Math.min(clock.nowMs() + SESSION_MS, untilMs);
       const secret = sessionSecret(shared, {
         origin,
         session,

@@ -8,6 +8,7 @@ import { contain } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import { decide, refuseCommand } from './decide.ts';
 import { Draft } from './draft.ts';
+import { enter } from './enter.ts';
 import { operate } from './operate.ts';
 import { orderOfSerial } from './project-plane.ts';
 import { redeem } from './redeem.ts';
@@ -53,6 +54,8 @@ export function apply(rows: RowReader, prepared: Prepared, context: ApplyContext
       return approve(draft, command);
     case 'operate':
       return operate(draft, command);
+    case 'enter':
+      return enter(draft, command);
     case 'order':
       return order(draft, command);
     case 'tick':

@@ -3,6 +3,7 @@
 import { quorumOf, type BundleRef, type HoldGroup } from '@licet/evidence';
 import type { ApprovalRow, ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
+import { stands as isSomebody } from './vouching.ts';
 
 /** Longest life of an approval. */
 export const APPROVAL_TTL_MS = 900_000;
@@ -26,7 +27,7 @@ export function mayApprove(
   { by, group, nowMs }: { readonly by: string; readonly group: string; readonly nowMs: number },
 ): boolean {
   const approver = rows.get('identity', by);
-  if (approver === undefined || approver.revoked || approver.kind !== 'user') return false;
+  if (approver === undefined || !isSomebody(rows, approver) || approver.kind !== 'user') return false;
   if (ownsPartOf(rows, execution, by)) return false;
   if (group === SECOND_PERSON)
     return approver.roles.includes('operator') || approver.roles.includes('author');

@@ -4,6 +4,7 @@ import type { ApproveCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
 import type { ExecutionRow, IdentityRow } from './rows.ts';
 import type { Transition } from './transition.ts';
+import { isPresent } from './vouching.ts';
 
 /** Applies an `approve` command. */
 export function approve(draft: Draft, command: ApproveCommand): Transition {
@@ -16,13 +17,15 @@ export function approve(draft: Draft, command: ApproveCommand): Transition {
   const { group, verdict, caller, passkey, reason } = command;
   const ask = row.hold.groups.find((one) => one.group === group);
   if (ask === undefined) return conflict('other_group');
+  const approver = draft.get('identity', caller.subject);
+  if (approver === undefined || !isPresent(draft, approver, caller.jkt, draft.nowMs))
+    return conflict('may_not_approve');
   if (!mayApprove(draft, row, { by: caller.subject, group, nowMs: draft.nowMs }))
     return conflict('may_not_approve');
   // Who rejects needs no proof of it: that lets nothing happen.
   if (ask.method === 'passkey' && verdict === 'approve' && passkey === undefined)
     return conflict('passkey_required');
   if (ask.reason === true && verdict === 'reject' && reason === undefined) return conflict('reason_required');
-  const approver = draft.get('identity', caller.subject)!;
   const latestMs = draft.nowMs + (ask.ttl ?? APPROVAL_TTL_MS);
   const objected = unsigned(draft, command, { row, approver, latestMs });
   if (objected !== undefined) return conflict(objected);

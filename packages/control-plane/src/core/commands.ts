@@ -9,6 +9,7 @@ import type {
   Grade,
   HoldGroup,
   IdentityEntry,
+  Json,
   OutcomeStatus,
   Passkey,
   PublicJwk,
@@ -261,6 +262,8 @@ export type Effect =
       readonly for?: string;
       readonly root?: { readonly perDay: number; readonly concurrent: number };
       readonly name?: string;
+      /** Of an issuer. Prepare fills in the digest. */
+      readonly settings?: { readonly digest: string; readonly value?: Json };
     }
   | {
       readonly op: 'fact';
@@ -319,6 +322,42 @@ export interface OperateCommand {
   readonly instance: string;
 }
 
+/** What an issuer's rules make of somebody who is not registered by hand. */
+export interface Enrolment {
+  /** False: the rules give it nothing, or nothing any more. */
+  readonly granted: boolean;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly for?: string;
+  readonly root?: { readonly perDay: number; readonly concurrent: number };
+  readonly name?: string;
+}
+
+/** A token that the shell has checked: its issuer says who it is for. */
+export interface CheckedToken {
+  /** The issuer's identity, and the digest of the settings that the token was checked under. */
+  readonly issuer: string;
+  readonly settings: string;
+  readonly kind: 'user' | 'agent';
+  readonly subject: string;
+  /** Absent: the subject must be registered. */
+  readonly enrol?: Enrolment;
+  /** Recognises the token without showing it: 16 bytes in base64url. */
+  readonly mark: string;
+  /** Commitment to what the token said. */
+  readonly evidence: string;
+  readonly untilMs: number;
+}
+
+/** Somebody comes in by a token of a trusted issuer: the key that proved itself speaks for them from now on. */
+export interface EnterCommand {
+  readonly kind: 'enter';
+  readonly jkt: string;
+  readonly token: CheckedToken;
+  /** The token of the person on whose behalf it is (RFC 8693). */
+  readonly behalf?: CheckedToken;
+}
+
 /** A signed kill order, already verified by the shell (RULE 34). */
 export interface OrderCommand {
   readonly kind: 'order';
@@ -365,6 +404,7 @@ export type Command =
   | CancelCommand
   | ApproveCommand
   | OperateCommand
+  | EnterCommand
   | OrderCommand
   | TickCommand
   | BootCommand;
@@ -403,6 +443,13 @@ export type Reply =
       readonly effect: Effect['op'];
       readonly leaf?: string;
       readonly epoch?: number;
+    }
+  /** `granted` is false when the issuer's rules give this person nothing any more: that was written, and no key speaks. */
+  | {
+      readonly kind: 'entered';
+      readonly subject: string;
+      readonly granted: boolean;
+      readonly untilMs: number;
     }
   /** The command cannot apply to the state it found; nothing was written. */
   | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string }

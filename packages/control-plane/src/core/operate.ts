@@ -20,6 +20,7 @@ import { settlement } from './meters.ts';
 import { isLastOperator } from './operators.ts';
 import { appendStanding, impossibleStanding } from './standing-approvals.ts';
 import type { Transition } from './transition.ts';
+import { isPresent } from './vouching.ts';
 
 /** Who may do what, and what takes two. Its digest is in every `boot` entry. */
 export const OPERATOR_POLICY = {
@@ -64,7 +65,11 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
   const rule = OPERATOR_POLICY[effect.op];
-  if (actor === undefined || actor.revoked || !mayOperate(draft, actor, effect, command.caller)) {
+  if (
+    actor === undefined ||
+    !isPresent(draft, actor, command.caller.jkt, draft.nowMs) ||
+    !mayOperate(draft, actor, effect, command.caller)
+  ) {
     return refuse(draft, command, actor, 'role');
   }
   const problem = impossible(draft, effect, actor);
@@ -277,14 +282,14 @@ function withPasskeys(row: IdentityRow, effect: PasskeyEffect): IdentityRow {
   return kept.length === 0 ? rest : { ...rest, passkeys: kept };
 }
 
-/** Appends an identity entry; shared with genesis. Passkeys stay as they are unless others are given. */
+/** Appends an identity entry; shared with genesis and with issuers that enrol. Passkeys stay as they are unless others are given. */
 export function appendIdentity(
   draft: Draft,
   effect: Effect & { readonly op: 'identity' },
   by: string,
   passkeys: IdentityRow['passkeys'] = draft.get('identity', effect.subject)?.passkeys,
 ): string {
-  const { change, subject: who, kind, roles, groups, keys, root, name } = effect;
+  const { change, subject: who, kind, roles, groups, keys, root, name, settings } = effect;
   return draft.append(
     'identity',
     {
@@ -298,8 +303,14 @@ export function appendIdentity(
       ...(effect.for === undefined ? {} : { for: effect.for }),
       ...(root === undefined ? {} : { root }),
       ...(passkeys === undefined ? {} : { passkeys: passkeys.map(({ id, key }) => ({ id, key })) }),
+      ...(settings === undefined ? {} : { settings: settings.digest }),
     },
-    { detail: name === undefined ? {} : { name } },
+    {
+      detail: {
+        ...(name === undefined ? {} : { name }),
+        ...(settings?.value === undefined ? {} : { settings: settings.value }),
+      },
+    },
   ).leaf;
 }
 
@@ -327,6 +338,8 @@ function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | 
       if (effect.change === 'register') {
         if (row !== undefined) return 'already_registered';
       } else if (row === undefined || row.revoked) return 'unknown_identity';
+      // What cannot be settled cannot be trusted: an issuer says how its tokens are checked, and nobody else does.
+      if ((effect.kind === 'issuer') !== (effect.settings !== undefined)) return 'issuer_settings';
       // One key, one identity: a key that another identity holds or held proves nothing. One key, one use: a passkey's
       // key never becomes an ordinary one.
       const taken = effect.keys.some((key) => {

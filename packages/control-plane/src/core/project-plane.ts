@@ -7,6 +7,8 @@ import type { IdentityRow, MandateRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
 
+/** Row id of the number of identities that an issuer enrolled. */
+export const enrolledBy = (issuer: string): string => `enrolled:${issuer}`;
 /** Row id of the order with this serial. */
 export const orderOfSerial = (serial: number): string => `serial:${serial}`;
 
@@ -100,6 +102,9 @@ export function identity(
   const jkts = entry.keys.map((key) => jwkThumbprint(key));
   const passkeys = (entry.passkeys ?? []).map(({ id, key }) => ({ id, key, jkt: jwkThumbprint(key) }));
   const name = detail?.name ?? before?.name;
+  const issuer = before === undefined ? issuerOf(rows, entry.by) : before.issuer;
+  const known = before?.settings?.digest === entry.settings ? before?.settings?.value : undefined;
+  const value = detail?.settings ?? known;
   const row: IdentityRow = {
     subject: entry.subject,
     kind: entry.kind,
@@ -114,14 +119,29 @@ export function identity(
     revoked: entry.op === 'revoke' || before?.revoked === true,
     leaf,
     ...(name === undefined ? {} : { name }),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(entry.settings === undefined
+      ? {}
+      : { settings: { digest: entry.settings, ...(value === undefined ? {} : { value }) } }),
+    ...(entry.kind === 'issuer' ? { since: entry.op === 'rotate' ? leaf : (before?.since ?? leaf) } : {}),
   };
   return [
+    ...(before === undefined && issuer !== undefined
+      ? [put('tally', enrolledBy(issuer), { count: (rows.get('tally', enrolledBy(issuer))?.count ?? 0) + 1 })]
+      : []),
+    ...(before === undefined && entry.kind === 'issuer'
+      ? [put('issuers', SELF, { subjects: [...(rows.get('issuers', SELF)?.subjects ?? []), entry.subject] })]
+      : []),
     put('identity', entry.subject, row),
     ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
     ...passkeys.map(({ jkt }) => put('key', jkt, { subject: entry.subject, passkey: true as const })),
     put('tally', OPERATORS, { count: operatorsAfter(rows, before, row) }),
   ];
 }
+
+/** An identity that an issuer enrolled hangs on it. */
+const issuerOf = (rows: RowReader, by: string): string | undefined =>
+  rows.get('identity', by)?.kind === 'issuer' ? by : undefined;
 
 /** A mandate, by its id and, when it is the newest one, by who gave it to whom. */
 export function mandate(

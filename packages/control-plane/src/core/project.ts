@@ -5,6 +5,7 @@ import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './pr
 import { boot, containment, genesis, identity, key, mandate, policy, standing } from './project-plane.ts';
 import type { RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
+import { vouching } from './vouching.ts';
 import { put, type EntryDetail, type Put } from './transition.ts';
 
 /** An entry at its place in the log. */
@@ -80,8 +81,9 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       return standing(rows, entry, leaf, index, detail);
     case 'key':
       return key(rows, entry, leaf);
-    case 'clock':
     case 'attestation':
+      return vouching(rows, entry, leaf);
+    case 'clock':
     case 'observation':
     case 'successor':
     case 'redaction':

@@ -10,6 +10,7 @@ import type {
   Heads,
   HoldGroup,
   IdentityEntry,
+  Json,
   Meter,
   OrgKeyChange,
   Passkey,
@@ -89,6 +90,33 @@ export interface IdentityRow {
   readonly leaf: string;
   /** Shown to people; kept in the record, never in the entry (RULE 42). */
   readonly name?: string;
+  /** The issuer that enrolled it: when that is no longer trusted, this is nobody. */
+  readonly issuer?: string;
+  /** Of an issuer: how its tokens are checked and mapped. Without the value, as after an erasure, none is. */
+  readonly settings?: { readonly digest: string; readonly value?: Json };
+  /** Of an issuer: leaf of its registration or last rotation. What it vouched for before counts no more. */
+  readonly since?: string;
+}
+
+/** An issuer's word, by a token that was checked here, that a key speaks for an identity. */
+export interface Vouching {
+  /** Leaf of the attestation. */
+  readonly leaf: string;
+  readonly issuer: string;
+  /** `since` of the issuer at that time. */
+  readonly since: string;
+  readonly untilMs: number;
+}
+
+/** Whose key it is. */
+export interface KeyRow {
+  readonly subject: string;
+  /** A passkey's: it opens no session and signs no request. */
+  readonly passkey?: true;
+  /** Where it is none of the identity's own keys. */
+  readonly vouched?: Vouching;
+  /** Whom its bearer acts for, by that person's own token (RFC 8693). */
+  readonly behalf?: Vouching & { readonly subject: string };
 }
 
 /** States of DESIGN §7. */
@@ -294,8 +322,12 @@ export interface RowValues {
   readonly containment: ContainmentRow;
   readonly policy: PolicyRow;
   readonly identity: IdentityRow;
-  /** jkt → subject, and whether it is a passkey's: that opens no session and signs no request. */
-  readonly key: { readonly subject: string; readonly passkey?: true };
+  /** By thumbprint. */
+  readonly key: KeyRow;
+  /** Every issuer that was ever registered. */
+  readonly issuers: { readonly subjects: readonly string[] };
+  /** A token that was used, by its mark, and the thumbprint of the key that it was used with. */
+  readonly token: { readonly jkt: string };
   readonly execution: ExecutionRow;
   readonly run: RunRow;
   readonly meter: MeterRow;
@@ -312,7 +344,7 @@ export interface RowValues {
   readonly bundle: { readonly layer: 'org' | 'team'; readonly version: number; readonly signed: unknown };
   /** Time of the last entry; the segment of the clock and the index at which it began (RULE 39). */
   readonly clock: { readonly atMs: number; readonly segment: number; readonly segmentStart: number };
-  /** Counters: unspent permits by identity (RULE 38), and under `operators` the people who can still govern. */
+  /** Counters: unspent permits by identity and identities by issuer (RULE 38), and under `operators` the people who can still govern. */
   readonly tally: { readonly count: number };
 }
 export type RowKind = keyof RowValues;

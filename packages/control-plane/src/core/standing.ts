@@ -6,6 +6,7 @@ import { barred, covering, MAX_DEPTH, subjectOf } from './containment.ts';
 import { bindings } from './mandates.ts';
 import type { ExecutionRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
+import { speaks, stands } from './vouching.ts';
 
 /** Why something may not go on: a code of the deny table, and the link of the chain that failed. */
 export interface Objection {
@@ -35,26 +36,27 @@ export function objection(
   nowMs: number,
 ): Objection | undefined {
   return (
-    identities(rows, claim) ??
+    identities(rows, claim, nowMs) ??
     mandates(rows, claim, nowMs) ??
     (covering(rows, subjectOf(tenant, claim)) === undefined ? undefined : { code: 'contained' }) ??
     parentage(rows, claim, nowMs)
   );
 }
 
-function identities(rows: RowReader, { chain, caller }: Claim): Objection | undefined {
+function identities(rows: RowReader, { chain, caller }: Claim, nowMs: number): Objection | undefined {
   if (chain.length === 0) return { code: 'unidentified' };
   for (const [failedLink, link] of chain.entries()) {
     const row = rows.get('identity', link.id);
-    if (row === undefined || row.revoked || row.leaf !== link.identity)
+    if (row === undefined || !stands(rows, row) || row.leaf !== link.identity)
       return { code: 'revoked', failedLink };
   }
   const actor = chain.at(-1)!;
   const row = rows.get('identity', caller.subject);
   // The key that speaks must belong to the acting identity today, not only when it opened its session.
   if (row === undefined || row.revoked || caller.subject !== actor.id) return { code: 'unidentified' };
-  if (!row.jkts.includes(caller.jkt)) return { code: 'key_retired', failedLink: chain.length - 1 };
-  return undefined;
+  if (speaks(rows, row, caller.jkt, nowMs)) return undefined;
+  const vouched = rows.get('key', caller.jkt)?.vouched !== undefined;
+  return { code: vouched ? 'token_ended' : 'key_retired', failedLink: chain.length - 1 };
 }
 
 /** RULE 17: what binds the chain now is what the chain says binds it, and is in force. */
@@ -77,17 +79,21 @@ function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | un
   let parent = rows.get('execution', claim.parent.exec);
   // RULE 18: only the key that runs the parent, or the one its spawn permit names, may act below it.
   const child = parent?.permit?.child;
-  const speaks = parent !== undefined && (parent.jkt === claim.caller.jkt || child?.jkt === claim.caller.jkt);
+  const mayName =
+    parent !== undefined && (parent.jkt === claim.caller.jkt || child?.jkt === claim.caller.jkt);
   if (
     parent === undefined ||
-    !speaks ||
+    !mayName ||
     parent.start?.leaf !== claim.parent.start ||
     parent.run !== claim.run
   ) {
     return { code: 'parent' };
   }
   for (let depth = 0; parent !== undefined && depth <= MAX_DEPTH; depth += 1) {
-    if (!isRunning(rows, parent, nowMs)) return { code: 'parent_ended' };
+    const actor = rows.get('identity', parent.chain.at(-1)?.id ?? '');
+    // Whoever runs the parent must still be let: what its issuer no longer vouches for ends with all below it.
+    const led = actor !== undefined && speaks(rows, actor, parent.jkt, nowMs);
+    if (!led || !isRunning(rows, parent, nowMs)) return { code: 'parent_ended' };
     if (parent.parent === undefined) return undefined;
     parent = rows.get('execution', parent.parent.exec);
   }

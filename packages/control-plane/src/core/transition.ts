@@ -1,5 +1,5 @@
 // A transition: what Apply makes of one command. The store writes all of it in one transaction, or none (DESIGN §3).
-import type { Entry } from '@licet/evidence';
+import type { Entry, Json } from '@licet/evidence';
 import type { Reply } from './commands.ts';
 import type { OpenedMandate, OpenedScope, RowKind, RowValues } from './rows.ts';
 
@@ -23,6 +23,8 @@ export interface EntryDetail {
   readonly mandate?: OpenedMandate & { readonly jkt: string };
   readonly standing?: OpenedScope;
   readonly note?: { readonly key: string; readonly text: string };
+  /** Of an issuer. */
+  readonly settings?: Json;
 }
 
 export interface Put<K extends RowKind = RowKind> {

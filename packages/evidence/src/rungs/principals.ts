@@ -28,6 +28,7 @@ export async function principalChainRung(c: Case): Promise<Finding> {
     if (entry.chain.length === 0) items.push({ status: 'fail', what: `decision ${index} acts for nobody` });
     for (const link of entry.chain) {
       items.push(checkLink(c, index, link));
+      if (link.token !== undefined) items.push(checkToken(c, index, entry.at, link));
       if (link.mandate !== undefined)
         items.push(await checkMandate(c, index, entry.at, link.mandate, link, entry.chain));
     }
@@ -53,6 +54,8 @@ export function attestationRung(c: Case): Finding {
     const about = attestations.filter(
       (a) =>
         a.index < index &&
+        // Which key speaks for whom is the principal chain's to check, key by key.
+        !VOUCHING.includes(a.entry.kind) &&
         (a.entry.exec === undefined
           ? entry.chain.some(({ id }) => id === a.entry.subject)
           : a.entry.exec === entry.exec),
@@ -118,6 +121,29 @@ function checkLink(c: Case, index: number, link: ChainLink): RungItem {
   return { status: 'pass', what: name };
 }
 
+/** Kinds of attestation by which an issuer vouches for a key: as somebody's own, and as acting for somebody. */
+const VOUCHING: readonly string[] = ['token', 'on_behalf'];
+
+/** An issuer that was in force vouched for a key of this link. What the issuer signed is the operator's to say. */
+function checkToken(c: Case, index: number, atMs: number, link: ChainLink): RungItem {
+  const name = `decision ${index}: token of ${link.id}`;
+  const token = link.token === undefined ? undefined : byLeaf(c, link.token, 'attestation');
+  if (token === undefined)
+    return { status: 'fail', what: `${name}: entry ${link.token} is not in this file` };
+  const { entry } = token;
+  const fits =
+    VOUCHING.includes(entry.kind) &&
+    entry.subject === link.id &&
+    entry.status === 'affirming' &&
+    token.index < index &&
+    atMs < entry.exp;
+  if (!fits) return { status: 'fail', what: `${name}: entry ${token.index} does not vouch for it now` };
+  const issuer = ofType(c, 'identity').findLast((i) => i.entry.subject === entry.by && i.index < index);
+  if (issuer !== undefined && (issuer.entry.kind !== 'issuer' || issuer.entry.op === 'revoke'))
+    return { status: 'fail', what: `${name}: ${entry.by} was no issuer in force` };
+  return { status: 'asserted', what: `${name}: vouched for by ${entry.by}; only the operator says so` };
+}
+
 /** RULE 17: the mandate reaches this link, is signed by its giver, who is on the chain, and is not revoked. */
 async function checkMandate(
   c: Case,
@@ -180,6 +206,8 @@ function holdsKey(c: Case, entry: PermitEntry, acting: ChainLink): boolean {
   const passkeys = acting.kind === 'user' && isOperation(entry) ? (identity?.passkeys ?? []) : [];
   const keys = [...(identity?.keys ?? []), ...passkeys.map(({ key }) => key)];
   if (keys.some((key) => attempt(() => jwkThumbprint(key)) === entry.jkt)) return true;
+  const token = acting.token === undefined ? undefined : byLeaf(c, acting.token, 'attestation')?.entry;
+  if (token?.kind === 'token' && token.subject === acting.id && token.measured === entry.jkt) return true;
   // RULE 18: a spawn's permit may name the child and its key.
   const spawn = parentPermit(c, entry)?.entry.child;
   return spawn !== undefined && spawn.agent === acting.id && spawn.jkt === entry.jkt;

@@ -70,6 +70,9 @@ export interface Twist {
   readonly start?: Partial<EntryOf<'start'>>;
   readonly outcome?: Partial<EntryOf<'outcome'>>;
   readonly approval?: Partial<EntryOf<'approval'>>;
+  /** An issuer vouches for the agent's key, so that its own entry need not hold it. */
+  readonly token?: Partial<EntryOf<'attestation'>>;
+  readonly issuer?: Partial<EntryOf<'identity'>>;
   readonly attestation?: Partial<EntryOf<'attestation'>>;
   readonly agent?: Partial<EntryOf<'identity'>>;
   readonly approver?: Partial<EntryOf<'identity'>>;
@@ -177,6 +180,7 @@ export function tell(twist: Twist = {}): Story {
     keys: [agentJwk],
     ...twist.agent,
   });
+  const token = twist.token === undefined ? undefined : vouch(log, twist);
   const approver = log.append<EntryOf<'identity'>>({
     ...identity,
     subject: 'user-2',
@@ -258,7 +262,7 @@ export function tell(twist: Twist = {}): Story {
     run: EXEC,
     chain: [
       { kind: 'user', id: 'user-1', identity: user.id },
-      { kind: 'agent', id: 'agent-1', identity: agent.id, mandate: mandate.id },
+      { kind: 'agent', id: 'agent-1', identity: agent.id, mandate: mandate.id, ...token },
     ],
     action: 'files/write_file',
     resource: resources.commitment,
@@ -496,3 +500,32 @@ function publishOrg(log: TestLog, org: NonNullable<Twist['org']>) {
 }
 
 export const shown = (disclosed: readonly Disclosure[]): DisclosedPart => ({ disclosed, withheld: [] });
+
+/** An issuer, and its word about the agent's key: what the agent's link then names. */
+function vouch(log: TestLog, twist: Twist): { readonly token: string } {
+  log.append<EntryOf<'identity'>>({
+    type: 'identity',
+    op: 'register',
+    subject: 'issuer-1',
+    kind: 'issuer',
+    roles: [],
+    groups: [],
+    keys: [],
+    settings: digestOf('settings'),
+    by: 'operator',
+    ...twist.issuer,
+  });
+  const { id } = log.append<EntryOf<'attestation'>>({
+    type: 'attestation',
+    subject: 'agent-1',
+    kind: 'token',
+    status: 'affirming',
+    measured: JKT,
+    evidence: digestOf('token'),
+    challenge: base64url(new Uint8Array(16).fill(4)),
+    exp: T0 + 600_000,
+    by: 'issuer-1',
+    ...twist.token,
+  });
+  return { token: id };
+}

@@ -98,6 +98,18 @@ function cases(): readonly Case[] {
       ),
       trust,
     },
+    twisted('good-token', 'an issuer vouches for the key of an agent that has none of its own', {
+      agent: { keys: [] },
+      token: {},
+    }),
+    twisted('fail-token-key', 'an issuer vouched for another key', {
+      agent: { keys: [] },
+      token: { measured: digestOf('another key') },
+    }),
+    twisted('fail-token-issuer', 'whoever vouched was no issuer any more', {
+      token: {},
+      issuer: { op: 'revoke' },
+    }),
     of('fail-entry-hashes', 'a file about an execution that it has no decision of', {
       ...story.parts,
       subject: OTHER_EXEC,
