@@ -17,10 +17,10 @@ export interface Audit {
 
 /** Computes the tree again and holds the entries against what was promised. Reads only. */
 export async function audit(data: string, ledger: Ledger): Promise<Audit> {
-  const inspection = inspectDataFolder(data);
+  const inspection = await inspectDataFolder(data);
   try {
     const { size } = await inspection.check();
-    const entries = inspection.entries(0, size).map(({ bytes }) => bytes);
+    const entries = (await inspection.entries(0, size)).map(({ bytes }) => bytes);
     for (const [index, text] of ledger.acknowledged) {
       const found = entries[index];
       if (found === undefined) ledger.violations.push(`the acknowledged entry ${index} is gone`);
@@ -29,7 +29,7 @@ export async function audit(data: string, ledger: Ledger): Promise<Audit> {
     }
     return auditEntries(entries, ledger);
   } finally {
-    inspection.close();
+    await inspection.close();
   }
 }
 

@@ -23,13 +23,21 @@ import {
   authorId,
   createPlane,
   inThreadEvaluator,
+  machine,
   type Answered,
   type Caller,
   type Effect,
   type Plane,
 } from '@licet/control-plane';
 import { bundleDigest, bundleHash, createEngine, type ActionSpec, type Bundle } from '@licet/policy';
-import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '@licet/store';
+import {
+  openPostgresStore,
+  openSqliteStore,
+  type PostgresStore,
+  type PostgresStoreOptions,
+  type SqliteStore,
+  type SqliteStoreOptions,
+} from '@licet/store';
 
 export const ORIGIN = 'licet.test/races';
 const TENANT = 'team-1';
@@ -190,7 +198,7 @@ export interface InHand {
 
 export interface TestPlane {
   readonly plane: Plane;
-  readonly store: SqliteStore;
+  readonly store: SqliteStore | PostgresStore;
   /** Does an operator's action, which must not be refused. */
   operate(effect: Effect): Promise<Answered>;
   decide(caller: Caller, request?: Ask): Promise<Answered>;
@@ -217,14 +225,33 @@ export async function openTestPlane(
   agents: readonly string[],
   options: Partial<SqliteStoreOptions> = {},
 ): Promise<TestPlane> {
-  const store = await openSqliteStore({
-    path,
-    keys: {
-      log: { name: ORIGIN, seed: seedOf('log') },
-      lease: { name: `${ORIGIN}/lease`, seed: seedOf('lease') },
-    },
+  const log = { name: ORIGIN, seed: seedOf('log') };
+  const lease = { name: `${ORIGIN}/lease`, seed: seedOf('lease') };
+  return testPlaneOver(await openSqliteStore({ path, keys: { log, lease }, ...options }), agents);
+}
+
+/** Opens a replica of the plane that a database keeps; the first one makes it. */
+export async function openTestReplica(
+  url: string,
+  agents: readonly string[],
+  options: Partial<PostgresStoreOptions> = {},
+): Promise<TestPlane> {
+  const store = await openPostgresStore({
+    url,
+    log: LOG,
+    lease: { signNote: (text) => formatNote(text, [LEASE.signSync(text)]) },
+    machine,
+    clock: { nowMs: () => Date.now() },
+    secret: seedOf('tenant'),
     ...options,
   });
+  return testPlaneOver(store, agents);
+}
+
+async function testPlaneOver(
+  store: SqliteStore | PostgresStore,
+  agents: readonly string[],
+): Promise<TestPlane> {
   const isNew = !(await store.genesis());
   const engine = createEngine(cedar);
   const plane = await createPlane({

@@ -360,7 +360,19 @@ export interface HealthReport {
   readonly startedMs: number;
   /** Time of the newest entry. */
   readonly lastEntryMs?: number;
-  readonly store: { readonly ok: boolean; readonly why: string; readonly queue: number };
+  readonly store: {
+    readonly ok: boolean;
+    readonly why: string;
+    readonly queue: number;
+    readonly kind: string;
+    /** Where several processes share it: those alive, how much of the log each has, when it was last heard. */
+    readonly replicas?: readonly {
+      readonly id: string;
+      readonly size: number;
+      readonly ageMs: number;
+      readonly self: boolean;
+    }[];
+  };
   readonly evaluator: { readonly engine: string; readonly inFlight: number; readonly workers: number };
   readonly running: number;
   readonly inDoubt: number;

@@ -47,7 +47,7 @@ export async function checkMeaning(
   let frontier = emptyFrontier();
   for (let start = 0; start < log.size; start += BATCH) {
     const end = Math.min(start + BATCH, log.size);
-    const leaves = log.entries(start, end).map(({ index, bytes }) => {
+    const leaves = (await log.entries(start, end)).map(({ index, bytes }) => {
       const leaf = leafHash(bytes);
       reader.read(index, bytes, base64url(leaf));
       return leaf;

@@ -22,6 +22,8 @@ export interface MakeOptions {
   readonly origin?: string;
   readonly custody?: string;
   readonly public?: boolean;
+  /** Database that keeps the plane. */
+  readonly store?: string;
   /** Actions that the first policy describes besides those of the starter. */
   readonly actions?: Readonly<Record<string, ActionSpec>>;
 }
@@ -44,9 +46,16 @@ export function openOptions(data: string, options: MakeOptions): OpenPlaneOption
     solo: options.solo === true,
     public: options.public === true,
     ...(custody === undefined ? {} : { custody }),
+    ...storeOf(options),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     ...(options.origin === undefined ? {} : { origin: options.origin }),
   };
+}
+
+/** The database that was named, on the command line or in the environment, where no password shows in a list of processes. */
+export function storeOf({ store }: MakeOptions): { readonly store?: string } {
+  const named = store ?? process.env['LICET_STORE'];
+  return named === undefined || named === '' ? {} : { store: named };
 }
 
 /** Returns the organisation that is to stand above the plane, if any. @throws ServerError `ERR_SERVER_ORG` */

@@ -172,6 +172,8 @@ export interface Plane {
   issuers(): Promise<readonly IssuerRow[]>;
   /** A kill order whose note the shell has read: verified here, effective in memory before this returns (RULE 34). */
   order(note: string): Promise<{ readonly effective: true; readonly durable: boolean }>;
+  /** After the store has recovered: says in the log that it is open, where it came to another server (RULE 7). */
+  boot(): Promise<void>;
   /** Lets due executions expire, lapse or fall in doubt. Returns their ids. */
   tick(): Promise<readonly string[]>;
   /** The subject that owns this key and is not revoked; undefined otherwise. */

@@ -5,7 +5,7 @@ import { commit } from './commits.ts';
 import { condition } from './condition.ts';
 import { planeContext, type PlaneContext, type PlaneOptions } from './context.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
-import type { PolicyRow, RowValues } from './core/rows.ts';
+import type { PlaneRow, PolicyRow, RowValues } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { decide, resume } from './deciding.ts';
 import { enter, issuers } from './entering.ts';
@@ -56,6 +56,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     enter: (jkt, token, behalf) => enter(context, jkt, token, behalf),
     issuers: () => issuers(context),
     order: (note) => order(context, note),
+    boot: () => boot(context),
     tick: () => tick(context),
     identify: (jkt) => identify(context, jkt),
     execution: (exec) => executionOf(store, exec),
@@ -77,8 +78,26 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
 }
 
 async function open(context: PlaneContext): Promise<void> {
-  const { store, random, keeper } = context;
-  const incarnation = `i-${base64url(random.bytes(16)).replace(/[_-]/g, '0')}`;
+  const { store, keeper } = context;
+  await boot(context, true);
+  const [policy, clock] = await store.read([
+    { kind: 'policy', id: SELF },
+    { kind: 'clock', id: SELF },
+  ]);
+  await keeper.ensure(policy?.value as PolicyRow | undefined);
+  // The process may have ended between setting the clock back and ending what came before.
+  if ((clock?.value as RowValues['clock'] | undefined)?.segment) await endSegment(context);
+}
+
+/**
+ * Says in the log that the store is open (RULE 7), unless it is an opening that is shared and says so already. `first`:
+ * this process has just opened it.
+ */
+async function boot(context: PlaneContext, first = false): Promise<void> {
+  const { store, random } = context;
+  const shared = store.opening?.();
+  if (shared === undefined ? !first : shared.booted && !(await differs(context))) return;
+  const incarnation = shared?.incarnation ?? `i-${base64url(random.bytes(16)).replace(/[_-]/g, '0')}`;
   const { reply } = await commit(context, {
     kind: 'boot',
     ...context.boot,
@@ -87,11 +106,11 @@ async function open(context: PlaneContext): Promise<void> {
   });
   if (reply.kind !== 'booted')
     throw new ControlPlaneError('ERR_PLANE_REQUEST', 'this log has no genesis; run `licet init`');
-  const [policy, clock] = await store.read([
-    { kind: 'policy', id: SELF },
-    { kind: 'clock', id: SELF },
-  ]);
-  await keeper.ensure(policy?.value as PolicyRow | undefined);
-  // The process may have ended between setting the clock back and ending what came before.
-  if ((clock?.value as RowValues['clock'] | undefined)?.segment) await endSegment(context);
+}
+
+/** Whether this process has another custody or operator policy than the one that the log names. */
+async function differs({ store, boot: { custody } }: PlaneContext): Promise<boolean> {
+  const [row] = await store.read([{ kind: 'plane', id: SELF }]);
+  const plane = row?.value as PlaneRow | undefined;
+  return plane?.custody !== custody || plane.operatorPolicy !== operatorPolicyDigest();
 }

@@ -26,6 +26,11 @@ export const SERVER_ERRORS = {
     meaning: 'The organisation is not known here, or none of its keys here counts.',
     next: 'Make one with `licet org init ID`, or use the state folder of whoever speaks for it.',
   },
+  ERR_SERVER_STORE: {
+    meaning:
+      'The plane of this folder is kept elsewhere than was asked for, or its log is not where it should be.',
+    next: 'Name the database that keeps it; `licet store copy` moves a plane, under a new origin.',
+  },
   ERR_SERVER_TENANT: {
     meaning:
       'The name of a tenant is not 1 to 63 of a-z, 0-9 and inner hyphens, or the folder holds no tenant.',

@@ -37,6 +37,7 @@ import { ServerError } from './errors.ts';
 import { localCalls, type Local } from './in-process.ts';
 import type { ListenOptions } from './listeners.ts';
 import type { Organisation } from './organisation.ts';
+import { chooseStore } from './open-store.ts';
 import { openOwner, type Owner } from './owner.ts';
 import { hostResolver } from './resolver.ts';
 import { overTheWire } from './service.ts';
@@ -46,6 +47,8 @@ import { readAgentKey, readSeed, statePaths } from './state-folder.ts';
 export interface OpenPlaneOptions extends ListenOptions {
   /** The data folder. */
   readonly data: string;
+  /** `postgres://…`: the database that keeps the plane (remembered in the folder). Default: SQLite in the folder. */
+  readonly store?: string;
   /** Whether to make the plane when the folder holds none. Default true. */
   readonly init?: boolean;
   /** For `init`: one person suffices where otherwise two must act (RULE 34). Default false. */
@@ -111,6 +114,8 @@ export async function openPlane(options: OpenPlaneOptions): Promise<OpenedPlane>
       operatorToken = (await initDataFolder({ ...initOptions(options), data, stateDir, people }))
         .operatorToken;
     }
+    if (options.store !== undefined && first !== 'held')
+      chooseStore(data, options.store, operatorToken !== undefined);
     if (first === 'held') await untilMade(data, deadlineMs);
     folder = await readPlaneFolder(data);
   } catch (error) {

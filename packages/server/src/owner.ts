@@ -15,7 +15,7 @@ import {
   type Resolver,
 } from '@licet/control-plane';
 import { createEngine } from '@licet/policy';
-import { openSqliteStore, type DataFolderLock } from '@licet/store';
+import type { DataFolderLock } from '@licet/store';
 import { buildApp } from './app.ts';
 import { openAuthentication } from './authentication.ts';
 import type { PlaneFolder } from './data-folder.ts';
@@ -30,6 +30,7 @@ import { openListeners, requireTls, type BuildApp, type ListenOptions } from './
 import { openEntrance } from './entrance.ts';
 import { openIssuers } from './issuers/trusted.ts';
 import { openMetrics } from './metrics.ts';
+import { openStore, storeBegun } from './open-store.ts';
 import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
 import { createService, type Service } from './service.ts';
@@ -93,10 +94,7 @@ async function open(
   const { folder, trust, clock, random, resolver } = options;
   const { origin, seeds } = folder;
   requireTls(options);
-  const store = await openSqliteStore({
-    path: folder.data,
-    keys: { log: { name: origin, seed: seeds.log }, lease: { name: `${origin}/lease`, seed: seeds.lease } },
-  });
+  const store = await openStore(folder, clock);
   let storeOpen = true;
   closers.push(() => (storeOpen ? store.close() : undefined));
   const engine = createEngine(cedar);
@@ -117,6 +115,7 @@ async function open(
     pause: () => new Promise((resolve) => setImmediate(resolve)),
     boot: bootOf(folder),
   });
+  storeBegun(folder.data);
   closers.push(async () => {
     storeOpen = false;
     await plane.close();
@@ -222,7 +221,10 @@ function keepTime(
     }
     if (!(await store.health()).ok && Math.abs(clock.nowMs() - recoveredAtMs) > RECOVER_EVERY_MS) {
       recoveredAtMs = clock.nowMs();
-      await store.recover().catch(() => undefined);
+      await store
+        .recover()
+        .then(() => plane.boot())
+        .catch(() => undefined);
     }
   };
   const rounds = [repeat(once), repeat(() => stop.look())];

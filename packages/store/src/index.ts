@@ -11,6 +11,7 @@ export {
 } from './memory.ts';
 export { FAULT_POINTS, PERSISTED, UNKNOWN, type FaultPoint } from './faults.ts';
 export { inspectDataFolder, type Inspection } from './inspect.ts';
+export { readStoreFile, writeStoreFile, type StoreFile } from './store-file.ts';
 export { holdDataFolder, type DataFolderLock } from './lock.ts';
 export { STORE_VERSION, KEYS_VERSION } from './schema.ts';
 export type { FaultPlan, KeySeed } from './wire.ts';

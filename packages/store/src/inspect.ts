@@ -1,14 +1,17 @@
 /**
- * Looking at a data folder without being its plane: over a connection that may only read, in one transaction, so that
- * a plane that runs on it is neither disturbed nor seen half-way. For `log fsck`.
+ * Looking at the store of a data folder without being its plane: over a connection that only reads, at one committed
+ * state, so that a plane that runs on it is neither disturbed nor seen half-way. For `log fsck`.
  */
 import { existsSync } from 'node:fs';
 import { checkTree } from './check.ts';
 import { openDataFolder } from './data-folder.ts';
 import { StoreError } from './errors.ts';
+import { checkedPostgres } from './postgres-checked.ts';
+import { openSession, parsePostgresUrl } from './postgres-connection.ts';
 import { openForReading } from './schema.ts';
 import { checkedBy } from './sqlite-checked.ts';
 import { createReader } from './sqlite-reader.ts';
+import { readStoreFile } from './store-file.ts';
 import '@licet/evidence/node';
 
 /** One committed state of a store, for reading. */
@@ -21,16 +24,47 @@ export interface Inspection {
   /** Whether a commit failed and the plane has not recovered since (RULE 37). */
   readonly poisoned: boolean;
   /** Entries of [start, end). */
-  entries(start: number, end: number): readonly { readonly index: number; readonly bytes: Uint8Array }[];
+  entries(
+    start: number,
+    end: number,
+  ): Promise<readonly { readonly index: number; readonly bytes: Uint8Array }[]>;
   /** Computes the tree again from the entries. @throws StoreError `ERR_STORE_CORRUPT` naming the first bad index */
   check(
     progress?: (done: number, total: number) => void,
   ): Promise<{ readonly size: number; readonly root: Uint8Array }>;
-  close(): void;
+  close(): Promise<void>;
 }
 
-/** Opens the newest generation of a data folder. @throws StoreError `ERR_STORE_OPEN`, `ERR_STORE_FORMAT`, `ERR_STORE_CORRUPT` */
-export function inspectDataFolder(path: string): Inspection {
+/** Looks at what keeps the plane of a data folder. @throws StoreError `ERR_STORE_OPEN`, `ERR_STORE_FORMAT`, `ERR_STORE_CORRUPT` */
+export async function inspectDataFolder(path: string): Promise<Inspection> {
+  const elsewhere = readStoreFile(path);
+  return elsewhere === undefined ? inspectSqlite(path) : inspectPostgres(elsewhere.url);
+}
+
+/** Looks at a database. */
+async function inspectPostgres(url: string): Promise<Inspection> {
+  const session = await openSession(parsePostgresUrl(url), { answerMs: 3_600_000, name: 'inspection' });
+  try {
+    const checked = await checkedPostgres(session);
+    const { origin, key, size, root } = checked;
+    return {
+      origin,
+      key,
+      size,
+      root,
+      poisoned: false,
+      entries: async (start, end) => checked.entries(start, end),
+      check: (progress) => checkTree(checked, progress),
+      close: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Opens the newest generation of a data folder. */
+function inspectSqlite(path: string): Inspection {
   const folder = openDataFolder(path);
   const generation = folder.generation();
   if (generation === 0) throw new StoreError('ERR_STORE_OPEN', `${path} holds no store`);
@@ -47,9 +81,9 @@ export function inspectDataFolder(path: string): Inspection {
       size: state.frontier.size,
       root: state.root,
       poisoned: existsSync(folder.poisonFile),
-      entries: (start, end) => reader.entries(start, end),
+      entries: async (start, end) => reader.entries(start, end),
       check: (progress) => checkTree(checkedBy(reader, state, pause), progress),
-      close: () => db.close(),
+      close: async () => db.close(),
     };
   } catch (error) {
     db.close();

@@ -105,7 +105,7 @@ export function sessionConfig(target: PostgresTarget, { answerMs, name }: Sessio
     pipeline: true,
     types: { getTypeParser: parserOf as typeof types.getTypeParser },
     options: [
-      `-c search_path=${target.schema},${target.keysSchema}`,
+      `-c search_path="${target.schema}","${target.keysSchema}"`,
       '-c synchronous_commit=on -c statement_timeout=0 -c client_min_messages=warning',
       '-c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off',
       `-c lock_timeout=${Math.floor(answerMs * 0.8)} -c idle_in_transaction_session_timeout=${2 * answerMs}`,

@@ -124,7 +124,7 @@ export async function migrate(session: Session, target: PostgresTarget): Promise
         );
       }
       if (version === migrations.length) continue;
-      await session.run(`SET LOCAL search_path = ${schema}`);
+      await session.run(`SET LOCAL search_path = "${schema}"`);
       for (const sql of migrations.slice(version)) await session.run(sql);
       await session.run(`
         CREATE TABLE IF NOT EXISTS version (one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL);
@@ -144,20 +144,20 @@ async function versionOf(session: Session, schema: string): Promise<number> {
   const [found] = await session.ask(
     {
       name: 'schema',
-      text: `SELECT to_regnamespace($1) IS NOT NULL AS made, to_regclass($1 || '.version') IS NOT NULL AS versioned,
-        EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace($1)) AS filled`,
+      text: `SELECT to_regnamespace(quote_ident($1)) IS NOT NULL AS made, to_regclass(quote_ident($1) || '.version') IS NOT NULL AS versioned,
+        EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1))) AS filled`,
     },
     [schema],
   );
   if (found?.['versioned'] === true) {
     const [row] = await session.ask({
       name: `version-${schema}`,
-      text: `SELECT version FROM ${schema}.version`,
+      text: `SELECT version FROM "${schema}".version`,
     });
     return Number(row?.['version'] ?? 0);
   }
   if (found?.['filled'] === true)
     throw new StoreError('ERR_STORE_FORMAT', `schema ${schema} holds tables of another program`);
-  if (found?.['made'] !== true) await session.run(`CREATE SCHEMA ${schema}`);
+  if (found?.['made'] !== true) await session.run(`CREATE SCHEMA "${schema}"`);
   return 0;
 }

@@ -12,6 +12,7 @@ interface DemoOptions {
   readonly ui: boolean;
   readonly json: boolean;
   readonly folder?: string;
+  readonly store?: string;
   readonly port?: number;
   readonly uiPort?: number;
 }
@@ -27,6 +28,7 @@ export function demo(program: Command): void {
     .option('--ui', 'open the page alone, without the claims', false)
     .option('--json', 'one line of JSON, nothing else on stdout', false)
     .option('--folder <path>', 'an existing empty folder for everything that it makes')
+    .option('--store <url>', 'PostgreSQL database that keeps the plane (default: SQLite)')
     .option('--port <number>', 'port of the plane', Number)
     .option('--ui-port <number>', "port of the demo's page", Number)
     .action(async (options: DemoOptions) => {
@@ -34,6 +36,7 @@ export function demo(program: Command): void {
         void (options.json ? process.stderr : process.stdout).write(`${line}\n`);
       const place = {
         ...(options.folder === undefined ? {} : { folder: options.folder }),
+        ...(options.store === undefined ? {} : { store: options.store }),
         ...(options.port === undefined ? {} : { port: options.port }),
       };
       const { world, report } = options.ui ? await worldAlone(place) : await claims(place, say);
@@ -68,7 +71,7 @@ export function demo(program: Command): void {
     });
 }
 
-type Place = { readonly folder?: string; readonly port?: number };
+type Place = { readonly folder?: string; readonly store?: string; readonly port?: number };
 
 async function claims(
   place: Place,

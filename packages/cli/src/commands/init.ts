@@ -27,6 +27,10 @@ export function withMaking(command: Command): Command {
         'separate',
       ]),
     )
+    .option(
+      '--store <url>',
+      'PostgreSQL database that keeps the plane (default: LICET_STORE, else SQLite in the folder)',
+    )
     .option('--public', 'entries are public too, not only hashes');
 }
 

@@ -37,7 +37,7 @@ function addFsck(log: Command): void {
       action(async ({ options, out }) => {
         const data = await requirePlane(options);
         const { inspectDataFolder } = await import('@licet/store');
-        const inspection = inspectDataFolder(data);
+        const inspection = await inspectDataFolder(data);
         const progress = out.progress('fsck');
         try {
           const { size, root } = await inspection.check((done, total) => progress.at(done, total));
@@ -70,7 +70,7 @@ function addFsck(log: Command): void {
           return EXIT.ok;
         } finally {
           progress.end();
-          inspection.close();
+          await inspection.close();
         }
       }),
     );

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { action, withJson, type CommonOptions } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { MakeOptions } from '../make-plane.ts';
+import { storeOf, type MakeOptions } from '../make-plane.ts';
 import { dataFolderOf } from '../places.ts';
 import { makePlane, withMaking } from './init.ts';
 
@@ -50,9 +50,22 @@ export function addTenants(program: Command): void {
           });
         // Each works in a folder of its own, unless told otherwise.
         const workspace = options.workspace ?? join(dirname(data), 'workspaces', name);
-        await makePlane(tenantFolder(data, name), { tenant: name, ...options, workspace }, out);
+        await makePlane(
+          tenantFolder(data, name),
+          { tenant: name, ...options, ...storeOfTenant(options, name), workspace },
+          out,
+        );
         out.line(`Next: licet up --data ${data}; one that runs already serves it after a restart.`);
         return EXIT.ok;
       }),
     );
+}
+
+/** Each tenant has tables of its own: a schema named after it, unless the address names one. */
+function storeOfTenant(options: MakeOptions, tenant: string): { readonly store?: string } {
+  const { store } = storeOf(options);
+  if (store === undefined || !URL.canParse(store)) return {};
+  const url = new URL(store);
+  if (!url.searchParams.has('schema')) url.searchParams.set('schema', `licet_${tenant.replaceAll('-', '_')}`);
+  return { store: url.href };
 }

@@ -31,12 +31,14 @@ const SCENARIOS: readonly (readonly [title: string, scenario: Scenario])[] = [
 /** Runs every scenario in one world. Resolves when all claims were looked at; the world stays open. */
 export async function runDemo(options: {
   readonly folder?: string;
+  readonly store?: string;
   readonly port?: number;
   /** Plain words for people; nothing is written when absent. */
   readonly say?: (line: string) => void;
 }): Promise<{ readonly report: DemoReport; readonly world: World }> {
   const say = options.say ?? (() => undefined);
-  say('Starting a plane on embedded SQLite, with the starter policy and a fresh workspace …');
+  const where = options.store === undefined ? 'embedded SQLite' : 'PostgreSQL';
+  say(`Starting a plane on ${where}, with the starter policy and a fresh workspace …`);
   const world = await openWorld(options);
   say(`  workspace ${world.workspace}`);
   const claims: ClaimResult[] = [];

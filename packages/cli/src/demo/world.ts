@@ -82,6 +82,7 @@ export const ENTRY = process.argv[1]!;
 /** Makes the folder, the policy and the plane. */
 export async function openWorld(options: {
   readonly folder?: string;
+  readonly store?: string;
   readonly port?: number;
 }): Promise<World> {
   const folder = await realpath(options.folder ?? (await mkdtemp(join(tmpdir(), `${NAME}-demo-`))));
@@ -109,6 +110,7 @@ export async function openWorld(options: {
     workspace,
     '--program',
     join(folder, 'bin', 'busy-tree'),
+    ...(options.store === undefined ? [] : ['--store', options.store]),
     '--json',
   ]);
   see(init.code === 0, `init ended with ${init.code}: ${init.stderr}${init.stdout}`);
