@@ -41,7 +41,14 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   api: { may: ['evidence'], others: ['typebox', 'jose', 'eventsource-parser'], pure: false },
   server: {
     may: [...DOMAIN, 'api'],
-    others: ['fastify', '@fastify/swagger', 'jose', 'prom-client', '@cedar-policy/cedar-wasm'],
+    others: [
+      'fastify',
+      '@fastify/swagger',
+      'jose',
+      'prom-client',
+      '@cedar-policy/cedar-wasm',
+      '@simplewebauthn/server',
+    ],
     pure: false,
   },
   sdk: { may: ['evidence', 'api'], others: [], pure: false },

@@ -186,6 +186,7 @@ const IdentityAnswer = open({
   roles: list(text),
   groups: list(text),
   keys: list(Jwk),
+  passkeys: Type.Optional(list(open({ id: Digest, key: Jwk }))),
   for: Type.Optional(text),
   root: Type.Optional(RootGrant),
   revoked: Type.Boolean(),
@@ -243,7 +244,31 @@ export const MeAnswer = open({
   subject: text,
   kind: text,
   roles: list(text),
+  /** How they proved themselves. */
+  method: text,
   csrf: Type.Optional(text),
+});
+export const LoginChallengeAnswer = open({ challenge: text, exp: Whole, rpId: text });
+export const PasskeyOptionsAnswer = open({
+  challenge: text,
+  exp: Whole,
+  rp: open({ id: text, name: text }),
+  user: open({ id: text, name: text }),
+});
+export const InvitationAnswer = open({ invitation: text, exp: Whole });
+export const ApprovalSubjectAnswer = open({
+  subject: open({
+    origin: text,
+    index: Whole,
+    leaf: Digest,
+    args: Digest,
+    group: text,
+    verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject')]),
+    expires: Whole,
+  }),
+  challenge: Digest,
+  rpId: text,
+  disclosures: Type.Optional(list(Disclosure)),
 });
 const HealthSlot = open({ at: Whole, allow: Whole, deny: Whole, hold: Whole, latency: list(Whole) });
 /** Health in words and numbers; the public listener serves it too, so it names nobody and nothing (RULE 42). */

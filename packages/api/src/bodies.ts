@@ -41,6 +41,16 @@ const ProvenEntryBody = closed({
   proof: Type.String({ minLength: 1, maxLength: 131_072 }),
 });
 
+/** Bytes in base64url, at most so many characters. */
+const Bytes = (maxLength: number) => Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength });
+/** What `navigator.credentials.get` gives, its parts in base64url (WebAuthn §5.8.1). */
+const AssertionBody = closed({
+  credential: Bytes(1_364),
+  authenticatorData: Bytes(1_366),
+  clientDataJSON: Bytes(2_731),
+  signature: Bytes(342),
+});
+
 export const NoBody = closed({});
 /** A token of a trusted issuer vouches for a key that is not registered. */
 export const SessionBody = closed({ token: Type.Optional(Token) });
@@ -84,6 +94,22 @@ export const ApproveBody = closed({
   group: Id,
   verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject')]),
   expires: Type.Optional(Whole),
+  /** A passkey's signature over exactly this, `expires` included; without it, it is the word of a token. */
+  assertion: Type.Optional(AssertionBody),
+});
+export const ApprovalSubjectBody = closed({
+  hold: Digest,
+  group: Id,
+  verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject')]),
+});
+export const PasskeyLoginBody = closed({ assertion: AssertionBody });
+/** By invitation, or, without one, for whoever is signed in. */
+export const PasskeyOptionsBody = closed({ invitation: Type.Optional(Bytes(64)) });
+export const AddPasskeyBody = closed({
+  credential: Bytes(1_364),
+  clientDataJSON: Bytes(2_731),
+  attestationObject: Bytes(8_192),
+  invitation: Type.Optional(Bytes(64)),
 });
 export const PreviewBody = closed({ scope: Scope });
 export const ContainBody = closed({ scope: Scope, idempotencyKey: Type.Optional(IdempotencyKey) });

@@ -91,6 +91,12 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     notices: async () => (await call('notices', {})).items,
     approvals: async () => (await call('approvals', {})).items,
     approve: (exec, body) => call('approve', { ...id(exec), body }),
+    approvalSubject: (exec, body) => call('approvalSubject', { ...id(exec), body }),
+    passkeyOptions: (invitation) =>
+      call('passkeyOptions', { body: invitation === undefined ? {} : { invitation } }),
+    addPasskey: (body) => call('addPasskey', { body }),
+    removePasskey: (passkey) => call('removePasskey', { ...id(passkey), body: {} }),
+    invite: (subject) => call('invite', { ...id(subject), body: {} }),
     previewContainment: (scope) => call('previewContainment', { body: { scope } }),
     contain: (scope, key) => call('contain', { body: withKey({ scope }, key) }),
     lift: (leaf, key) => call('lift', { ...id(leaf), body: withKey({}, key) }),

@@ -3,6 +3,8 @@
 import type { IssuerSettings } from './issuer-settings.ts';
 import type { SignedMandate } from './mandate.ts';
 import type {
+  ApprovalSubject,
+  Assertion,
   ProofRef,
   Assurance,
   ChainLink,
@@ -12,6 +14,7 @@ import type {
   Grade,
   HoldGroup,
   Json,
+  Passkey,
   PublicJwk,
   ScopeKind,
 } from '@licet/evidence';
@@ -281,9 +284,36 @@ export interface IdentityView {
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly keys: readonly PublicJwk[];
+  readonly passkeys?: readonly Passkey[];
   readonly for?: string;
   readonly root?: { readonly perDay: number; readonly concurrent: number };
   readonly revoked: boolean;
+}
+
+/** What a passkey signs to answer a hold (RULE 22). */
+export interface SigningSubject {
+  readonly subject: ApprovalSubject;
+  /** Its digest: the WebAuthn challenge. Compute it again before signing. */
+  readonly challenge: string;
+  readonly rpId: string;
+  /** Opens `subject.args`; absent when the record was erased. */
+  readonly disclosures?: readonly Disclosure[];
+}
+
+/** What a browser needs to make a passkey; `challenge` in base64url. */
+export interface PasskeyOptions {
+  readonly challenge: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly exp: number;
+  readonly rp: { readonly id: string; readonly name: string };
+  readonly user: { readonly id: string; readonly name: string };
+}
+
+/** What a browser gives when it made one (WebAuthn §5.2.1), its parts in base64url. */
+export interface PasskeyRegistration {
+  readonly credential: string;
+  readonly clientDataJSON: string;
+  readonly attestationObject: string;
 }
 
 /** What an operator action came to: done, or held for a second person, or denied. */
@@ -495,8 +525,24 @@ export interface PlaneClient {
       readonly group: string;
       readonly verdict: 'approve' | 'reject';
       readonly expires?: number;
+      /** A passkey's signature over the subject with this `expires`; without it, it is the word of a token. */
+      readonly assertion?: Assertion;
     },
   ): Promise<{ readonly executionId: string; readonly complete: boolean; readonly approval: ProvenEntry }>;
+  /** Exactly what a passkey signs, and what opens the arguments it speaks of. */
+  approvalSubject(
+    executionId: string,
+    body: { readonly hold: string; readonly group: string; readonly verdict: 'approve' | 'reject' },
+  ): Promise<SigningSubject>;
+  /** What a browser is asked for to make a passkey: by invitation, or for whoever calls. */
+  passkeyOptions(invitation?: string): Promise<PasskeyOptions>;
+  addPasskey(
+    made: PasskeyRegistration & { readonly invitation?: string },
+  ): Promise<OperatorAnswer & { readonly subject?: string }>;
+  /** By its id, as the identity lists it. Its owner, signed in by a passkey, or an operator may. */
+  removePasskey(id: string): Promise<OperatorAnswer>;
+  /** A code with which a person brings in their own passkey, once. */
+  invite(subject: string): Promise<{ readonly invitation: string; readonly exp: number }>;
   previewContainment(scope: {
     readonly kind: ScopeKind;
     readonly id: string;

@@ -24,6 +24,8 @@ export interface MakeOptions {
   readonly public?: boolean;
   /** Database that keeps the plane. */
   readonly store?: string;
+  readonly rpId?: string;
+  readonly rpOrigin?: readonly string[];
   /** Actions that the first policy describes besides those of the starter. */
   readonly actions?: Readonly<Record<string, ActionSpec>>;
 }
@@ -45,6 +47,7 @@ export function openOptions(data: string, options: MakeOptions): OpenPlaneOption
     deadlineMs: 30_000,
     solo: options.solo === true,
     public: options.public === true,
+    ...relyingParty(options),
     ...(custody === undefined ? {} : { custody }),
     ...storeOf(options),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
@@ -66,6 +69,17 @@ export async function organisationOf(named: string | undefined): Promise<Pick<Op
     ? await readOrganisationFile(named)
     : await readOrganisation(stateFolderOf(), named);
   return { org: { id, keys } };
+}
+
+/** Where passkeys are used, when that is said. @throws CliError `ERR_CLI_USAGE` */
+function relyingParty({ rpId, rpOrigin }: MakeOptions): Pick<OpenPlaneOptions, 'rp'> {
+  if (rpOrigin === undefined) {
+    if (rpId !== undefined) throw new CliError('ERR_CLI_USAGE', '--rp-id needs --rp-origin');
+    return {};
+  }
+  const id = rpId ?? URL.parse(rpOrigin[0]!)?.hostname;
+  if (id === undefined) throw new CliError('ERR_CLI_USAGE', `${rpOrigin[0]} is no origin`);
+  return { rp: { id, origins: rpOrigin } };
 }
 
 /** What was published first. */

@@ -1,5 +1,14 @@
 // The face of the plane: what the shell may ask of it, in domain terms. The server turns these values into answers.
-import type { ApprovalSubject, Assertion, Confine, EntryOf, Grade, Json, ScopeKind } from '@licet/evidence';
+import type {
+  ApprovalSubject,
+  Assertion,
+  Confine,
+  EntryOf,
+  Grade,
+  Json,
+  Passkey,
+  ScopeKind,
+} from '@licet/evidence';
 import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Enrolment, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
@@ -187,6 +196,10 @@ export interface Plane {
       }
     | undefined
   >;
+  /** Whose passkey has this id (`credentialDigest`) today, and the thumbprint of its key; undefined when nobody's. */
+  passkey(
+    id: string,
+  ): Promise<{ readonly subject: string; readonly passkey: Passkey; readonly jkt: string } | undefined>;
   execution(exec: string): Promise<ExecutionRow | undefined>;
   /** Opened arguments and resources of an execution, from its record. */
   opened(exec: string): Promise<
@@ -197,6 +210,8 @@ export interface Plane {
     | 'erased'
     | undefined
   >;
+  /** What opens the commitment to an execution's arguments, `[salt, name, value]` each; undefined when erased. */
+  disclosed(exec: string): Promise<readonly (readonly [string, string, Json])[] | undefined>;
   containments(): Promise<{ readonly epoch: number; readonly active: readonly ActiveContainment[] }>;
   previewContainment(scope: {
     readonly kind: ScopeKind;

@@ -11,7 +11,7 @@ import {
 } from '@licet/evidence';
 import type { PlaneContext } from './context.ts';
 import { containmentOf, covers, subjectOf } from './core/containment.ts';
-import type { ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
+import type { ExecutionRow, IdentityRow, MandateRow, RowValues, StandingRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { isPresent } from './core/vouching.ts';
 import type { Plane } from './face.ts';
@@ -33,6 +33,17 @@ export async function identify({ store, clock }: PlaneContext, jkt: string): Ret
   return passkey === true ? { subject, roles, kind, passkey } : { subject, roles, kind };
 }
 
+/** Whose passkey has this id today (`credentialDigest`); undefined when nobody's. */
+export async function passkey({ store }: PlaneContext, id: string): ReturnType<Plane['passkey']> {
+  const [key] = await store.read([{ kind: 'key', id }]);
+  if (key === undefined) return undefined;
+  const [row] = await store.read([{ kind: 'identity', id: (key.value as RowValues['key']).subject }]);
+  const identity = row?.value as IdentityRow | undefined;
+  const found = identity?.passkeys?.find((one) => one.id === id);
+  if (identity === undefined || identity.revoked || found === undefined) return undefined;
+  return { subject: identity.subject, passkey: { id, key: found.key }, jkt: found.jkt };
+}
+
 /** Opened arguments and resources of an execution, from its record. */
 export async function opened({ store }: PlaneContext, exec: string): ReturnType<Plane['opened']> {
   const row = await executionOf(store, exec);
@@ -44,6 +55,12 @@ export async function opened({ store }: PlaneContext, exec: string): ReturnType<
     arguments: body.arguments,
     resources: body.resources.map(({ uid }) => ({ type: uid.type, id: uid.id })),
   };
+}
+
+/** What opens the commitment to an execution's arguments. */
+export async function disclosed({ store }: PlaneContext, exec: string): ReturnType<Plane['disclosed']> {
+  const row = await executionOf(store, exec);
+  return row === undefined ? undefined : (await recordOf(store, row))?.body.disclosures.arguments;
 }
 
 /** The containments in force, and their epoch. */

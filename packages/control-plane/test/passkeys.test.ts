@@ -23,7 +23,7 @@ import {
   type Passkey,
 } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
-import { softAuthenticator, type SoftAuthenticator } from '../../../tests/support/authenticator.ts';
+import { softAuthenticator, type SoftAuthenticator } from '../../cli/src/demo/authenticator.ts';
 import { aBundle, anIdentity, as, aWorld, jktOf, PEOPLE, trust, word, type World } from './support.ts';
 
 const MUTATIONS = Number(process.env['LICET_MUTATIONS'] ?? 10_000);
@@ -366,6 +366,9 @@ describe('rule 34: who may add and remove a passkey', () => {
     expect(word(await world.plane.operate(as('finance-1'), remove))).toBe('deny:role');
     expect(word(await world.plane.operate(as('operator-1'), remove))).toBe('operated');
     expect(word(await world.plane.operate(as('operator-1'), remove))).toBe('conflict:unknown_passkey');
+    const last = { ...remove, id: credentialDigest(two.credential) };
+    expect(word(await world.plane.operate(as('operator-1'), last))).toBe('operated');
+    expect((await world.all('identity')).at(-1)).not.toHaveProperty('passkeys');
   });
 
   test('agents have none, one passkey has one owner, and a person has eight at most', async () => {
@@ -405,7 +408,10 @@ describe('rule 34: who may add and remove a passkey', () => {
       subject: 'operator-1',
       id: credentialDigest(passkey.credential),
     } as const;
-    expect(word(await world.plane.operate(as('operator-1'), remove))).toBe('conflict:last_operator');
+    expect(word(await world.plane.operate(as('operator-1'), remove))).toBe('deny:role');
+    const { passkeys } = row!.value as { readonly passkeys: readonly { readonly jkt: string }[] };
+    const byPasskey = { subject: 'operator-1', jkt: passkeys[0]!.jkt };
+    expect(word(await world.plane.operate(byPasskey, remove))).toBe('conflict:last_operator');
   });
 });
 

@@ -14,6 +14,7 @@ import type { EventStreams } from './event-route.ts';
 import { loginHandlers } from './login-routes.ts';
 import type { Metrics } from './metrics.ts';
 import type { Principal } from './principals.ts';
+import type { Passkeys } from './passkeys.ts';
 import { planeErrorOf, problemOf } from './problems.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseBody, requireRole, type Service } from './service.ts';
@@ -33,6 +34,7 @@ export interface AppOptions {
   readonly authentication: Authentication;
   readonly entrance: Entrance;
   readonly sessions: Sessions;
+  readonly passkeys: Passkeys;
   readonly streams: EventStreams;
   readonly metrics: Metrics;
   /** Takes from callers without an identity; on the public listener from everyone. */

@@ -40,6 +40,8 @@ export interface Authentication {
   ): Promise<Pick<CheckedProof, 'jkt'> & { readonly share: string; use(): void }>;
   /** The principal of an operator's token. @throws PlaneError `unidentified` */
   token(token: string): Promise<Principal>;
+  /** The principal of a key that signed in by other means. @throws PlaneError `unidentified` */
+  cookieOf(jkt: string): Promise<Principal>;
   /** The login that the call's cookie names. */
   login(
     call: Pick<Arrival, 'header'>,
@@ -81,6 +83,9 @@ export function openAuthentication({
     const principal = await principals.find(jkt, by);
     if (principal === undefined)
       throw new PlaneError('unidentified', 'this key belongs to no identity in force');
+    // RULE 28: a passkey proves a person at sign-in, with their hand on the authenticator; never a call by itself.
+    if (principal.passkey === true && by !== 'cookie')
+      throw new PlaneError('unidentified', 'a passkey opens no session and signs no call');
     return principal;
   }
 
@@ -154,6 +159,7 @@ export function openAuthentication({
 
   return {
     token,
+    cookieOf: (jkt) => principalOf(jkt, 'cookie'),
     login: findLogin,
     async identify(call) {
       const id = call.header(SESSION_HEADERS.session);

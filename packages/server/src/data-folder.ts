@@ -23,6 +23,7 @@ import {
   utf8,
   type Custody,
   type PublicJwk,
+  type RelyingParty,
   type Trust,
   type TrustedLog,
 } from '@licet/evidence';
@@ -30,6 +31,7 @@ import { ed25519NoteSigner } from '@licet/evidence/node';
 import { newPrivateJwk, publicHalf, stateFolder, tokenKey } from '@licet/api';
 import { ServerError } from './errors.ts';
 import { privateFolder, writePrivate } from './files.ts';
+import { requireRelyingParty } from './passkeys.ts';
 import { orgVkey, type Organisation } from './organisation.ts';
 import { pinTrust, prepareState, readSeed, writeAgentKey, type StatePaths } from './state-folder.ts';
 
@@ -97,9 +99,14 @@ export interface InitOptions {
   readonly public?: boolean;
   /** The organisation above, if any; it cannot be named later. */
   readonly org?: Organisation;
+  /** Where people's passkeys are used: pinned in the trust file (RULE 22). Default: `localhost`, at the usual port. */
+  readonly rp?: RelyingParty;
   /** Default: the user's state folder. */
   readonly stateDir?: string;
 }
+
+/** Port of the control listener unless another is named: passkeys are bound to it. */
+export const CONTROL_PORT = 4_840;
 
 /** What `init` made, with the only copy of the token that will ever be shown. */
 export interface InitResult {
@@ -121,6 +128,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
   if (!isKeyName(`${origin}/session`) || !/^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,199}$/.test(origin)) {
     throw new ServerError('ERR_SERVER_DATA', `${JSON.stringify(origin)} cannot be an origin`);
   }
+  if (options.rp !== undefined) requireRelyingParty(options.rp);
   if (await isPlaneFolder(data)) throw new ServerError('ERR_SERVER_EXISTS', `${data} holds a plane`);
   const paths = await prepareState(options.stateDir ?? stateFolder(), data, origin);
   await privateFolder(data);
@@ -191,7 +199,7 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
   await writeAgentKey(paths.agentKey(DEFAULT_AGENT), agentKey);
   await writeAgentKey(paths.agentKey(DEFAULT_DOOR), doorKey);
   await writePrivate(paths.operatorToken, `${operatorToken}\n`);
-  const trust = await pinTrust(paths.trust, trustOf(file));
+  const trust = await pinTrust(paths.trust, trustOf(file, options.rp));
   const tokens = [{ hash: tokenHash(operatorToken), jkt: jwkThumbprint({ ...operatorKey }) }];
   await writePrivate(join(data, 'operator.json'), `${JSON.stringify({ v: 1, tokens })}\n`);
   await writePrivate(join(data, 'plane.json'), `${JSON.stringify(file, null, 2)}\n`);
@@ -233,7 +241,10 @@ export async function readPlaneFolder(path: string): Promise<PlaneFolder> {
 }
 
 /** Returns what the trust store says about this plane. */
-export function trustOf(file: PlaneFile): TrustedLog {
+export function trustOf(
+  file: PlaneFile,
+  rp: RelyingParty = { id: 'localhost', origins: [`http://localhost:${CONTROL_PORT}`] },
+): TrustedLog {
   const policy = formatTlogPolicy({
     logs: [{ key: parseVkey(file.vkeys.log) }],
     witnesses: [],
@@ -256,6 +267,7 @@ export function trustOf(file: PlaneFile): TrustedLog {
       org: (file.org?.keys ?? []).map((key) => orgVkey(file.origin, key)),
       jwt: [],
     },
+    rp,
   };
 }
 

@@ -22,6 +22,11 @@ export const SERVER_ERRORS = {
     meaning: 'The control listener was asked to listen beyond loopback without TLS.',
     next: 'Give certificate and key, or listen on 127.0.0.1.',
   },
+  ERR_SERVER_RP: {
+    meaning:
+      'Browsers would refuse passkeys there: the name does not cover the origin, is an address, or has no TLS.',
+    next: 'Name a DNS name with its https origin, or localhost with its port.',
+  },
   ERR_SERVER_ORG: {
     meaning: 'The organisation is not known here, or none of its keys here counts.',
     next: 'Make one with `licet org init ID`, or use the state folder of whoever speaks for it.',

@@ -4,6 +4,7 @@ import {
   hex,
   jwkThumbprint,
   unbase64url,
+  type Assertion,
   type Json,
   type ScopeKind,
 } from '@licet/evidence';
@@ -73,7 +74,9 @@ export function peopleHandlers(parts: Parts): Handlers {
     // Keys change by `rotate` alone, everything else by `update` alone: one entry says one thing.
     if (change !== 'rotate' && body.keys !== undefined)
       throw new PlaneError('schema', 'schema: keys change by rotate');
-    if (change === 'rotate' && now.kind !== 'issuer' && (body.keys === undefined || body.keys.length === 0))
+    // A person may go on by passkeys alone, and an issuer has its settings.
+    const keyless = now.kind !== 'issuer' && body.keys?.length === 0 && (now.passkeys ?? []).length === 0;
+    if (change === 'rotate' && (keyless || (now.kind !== 'issuer' && body.keys === undefined)))
       throw new PlaneError('schema', 'schema: rotate needs keys');
     const keys = body.keys ?? now.keys;
     const grant = body.root ?? now.root;
@@ -116,17 +119,19 @@ export function peopleHandlers(parts: Parts): Handlers {
     },
     async approve(context) {
       const { subject, jkt } = known(context);
-      const { hold, group, verdict, expires } = context.body as {
+      const { hold, group, verdict, expires, assertion } = context.body as {
         readonly hold: string;
         readonly group: string;
         readonly verdict: 'approve' | 'reject';
         readonly expires?: number;
+        readonly assertion?: Assertion;
       };
       const body = {
         hold,
         group,
         verdict,
         ...(expires === undefined ? {} : { expiresMs: expires }),
+        ...(assertion === undefined ? {} : { assertion }),
       };
       const { reply, entries } = await plane.approve({ subject, jkt }, context.id, body);
       const approval = entries[0];
@@ -163,7 +168,8 @@ export function peopleHandlers(parts: Parts): Handlers {
     async identities() {
       const rows = await store.list({ kind: 'identity', ascending: true, limit: MAX_LIST });
       const items = rows.map(({ value }) => {
-        const { subject, name, kind, roles, groups, keys, for: whom, root, revoked } = value as IdentityRow;
+        const row = value as IdentityRow;
+        const { subject, name, kind, roles, groups, keys, passkeys, for: whom, root, revoked } = row;
         return {
           subject,
           ...(name === undefined ? {} : { name }),
@@ -171,6 +177,7 @@ export function peopleHandlers(parts: Parts): Handlers {
           roles,
           groups,
           keys,
+          ...(passkeys === undefined ? {} : { passkeys: passkeys.map(({ id, key }) => ({ id, key })) }),
           ...(whom === undefined ? {} : { for: whom }),
           ...(root === undefined ? {} : { root }),
           revoked,

@@ -3,6 +3,7 @@ import type { SyncNoteSigner } from '@licet/log';
 import type { Clock, ExecutionRow, Plane, Random, Store } from '@licet/control-plane';
 import { PlaneError, type RouteName } from '@licet/api';
 import type { FeedHub } from './feed-hub.ts';
+import type { Passkeys } from './passkeys.ts';
 import type { Principal } from './principals.ts';
 import type { TrustedIssuers } from './issuers/trusted.ts';
 import type { Vitals } from './vitals.ts';
@@ -19,6 +20,7 @@ export interface Parts {
   readonly isPublic: boolean;
   readonly issuers: TrustedIssuers;
   readonly vitals: Vitals;
+  readonly passkeys: Passkeys;
   /** What evaluates, and how much it has to do. */
   evaluator(): { readonly engine: string; readonly inFlight: number; readonly workers: number };
   /** Why something outside the log bars new work (`DATA/STOP`), if anything does. */

@@ -37,7 +37,7 @@ export interface LocalOptions {
 export function localCalls({ parts, service, principals, jkt, deadlineMs }: LocalOptions): Local {
   const principalOf = async () => {
     const principal = await principals.find(jkt, 'in-process');
-    if (principal === undefined)
+    if (principal === undefined || principal.passkey === true)
       throw new PlaneError('unidentified', 'unidentified: this key belongs to no identity in force');
     return principal;
   };

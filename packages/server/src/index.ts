@@ -10,6 +10,7 @@ export {
   type TenantsOptions,
 } from './tenants.ts';
 export {
+  CONTROL_PORT,
   DEFAULT_AGENT,
   DEFAULT_DOOR,
   initDataFolder,

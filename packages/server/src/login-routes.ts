@@ -1,7 +1,7 @@
 /** Routes that belong to the listener itself: sessions, sign-in, probes, metrics, the description of the contract. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { misfit, PlaneError, ROUTES, type Route, type RouteName } from '@licet/api';
-import type { Json } from '@licet/evidence';
+import type { Assertion, Json } from '@licet/evidence';
 import type { AppOptions } from './app.ts';
 import { LOGIN_COOKIE, type Arrival } from './authentication.ts';
 import type { Principal } from './principals.ts';
@@ -21,6 +21,7 @@ export interface LoginOptions extends Pick<
   | 'authentication'
   | 'entrance'
   | 'sessions'
+  | 'passkeys'
   | 'metrics'
   | 'limit'
   | 'readiness'
@@ -34,7 +35,7 @@ export interface LoginOptions extends Pick<
 
 /** Returns the handlers. */
 export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<RouteName, LocalHandler>>> {
-  const { authentication, entrance, sessions, metrics, limit } = options;
+  const { authentication, entrance, sessions, passkeys, metrics, limit } = options;
   const stranger = async <T>(request: FastifyRequest, attempt: () => Promise<T>): Promise<T> => {
     // Proofs and tokens cost work to check: who fails often has to wait.
     if (!limit.has(request.ip ?? 'socket'))
@@ -56,15 +57,17 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     `${LOGIN_COOKIE}=${value}; Path=${options.base}/; HttpOnly; SameSite=Strict; Max-Age=${ageS}${options.scheme === 'https' ? '; Secure' : ''}`;
   const json = (reply: FastifyReply, value: unknown): FastifyReply =>
     reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(value));
-  const meOf = ({
+  const meOf = ({ subject, kind, roles, passkey, by }: Principal) => ({
     subject,
     kind,
     roles,
-  }: Principal): { readonly subject: string; readonly kind: string; readonly roles: readonly string[] } => ({
-    subject,
-    kind,
-    roles,
+    method: passkey === true ? 'passkey' : by === 'cookie' || by === 'token' ? 'token' : 'key',
   });
+  const enter = async (reply: FastifyReply, principal: Principal): Promise<FastifyReply> => {
+    const login = await sessions.login(principal.jkt, principal.subject);
+    reply.header('set-cookie', cookie(login.cookie, LOGIN_MS / 1_000));
+    return json(reply, { ...meOf(principal), csrf: login.csrf });
+  };
 
   return {
     openSession: async ({ request, reply, body }) => {
@@ -92,10 +95,15 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     login: async ({ request, reply, body }) => {
       check('login', body);
       const { token } = body as { readonly token: string };
-      const principal = await stranger(request, () => authentication.token(token));
-      const login = await sessions.login(principal.jkt, principal.subject);
-      reply.header('set-cookie', cookie(login.cookie, LOGIN_MS / 1_000));
-      return json(reply, { ...meOf(principal), csrf: login.csrf });
+      return enter(reply, await stranger(request, () => authentication.token(token)));
+    },
+    passkeyLogin: async ({ request, reply, body }) => {
+      check('passkeyLogin', body);
+      const { assertion } = body as { readonly assertion: Assertion };
+      const principal = await stranger(request, async () =>
+        authentication.cookieOf((await passkeys.signIn(assertion)).jkt),
+      );
+      return enter(reply, principal);
     },
     logout: async ({ request, reply, principal, body }) => {
       check('logout', body);

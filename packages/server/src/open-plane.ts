@@ -4,7 +4,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { jwkThumbprint, trustedLog, type Custody, type Json, type Trust } from '@licet/evidence';
+import {
+  jwkThumbprint,
+  trustedLog,
+  type Custody,
+  type Json,
+  type RelyingParty,
+  type Trust,
+} from '@licet/evidence';
 import type { Clock, Random, Resolver } from '@licet/control-plane';
 import { assembleBundle, starterPolicy } from '@licet/policy';
 import { holdDataFolder, type DataFolderLock } from '@licet/store';
@@ -65,6 +72,8 @@ export interface OpenPlaneOptions extends ListenOptions {
   readonly audience?: string;
   readonly custody?: Custody;
   readonly public?: boolean;
+  /** For `init`: where passkeys are used. Default: `localhost`, at `controlPort`. */
+  readonly rp?: RelyingParty;
   readonly org?: Organisation;
   /** The agent whose key the client is bound to. Default `a-default`. */
   readonly agent?: string;
@@ -305,8 +314,19 @@ async function readAddress(data: string): Promise<{ readonly url?: string; reado
   }
 }
 
-function initOptions({ origin, tenant, audience, custody, public: isPublic, org }: OpenPlaneOptions) {
+function initOptions(options: OpenPlaneOptions) {
+  const { origin, tenant, audience, custody, public: isPublic, org, controlPort, tls } = options;
+  // Browsers refuse passkeys at an address that is a number, so this is the name that the plane prints.
+  const rp =
+    options.rp ??
+    (controlPort === undefined || controlPort === 0
+      ? undefined
+      : {
+          id: 'localhost',
+          origins: [`${tls === undefined ? 'http' : 'https'}://localhost:${controlPort}`],
+        });
   return {
+    ...(rp === undefined ? {} : { rp }),
     ...(origin === undefined ? {} : { origin }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(audience === undefined ? {} : { audience }),

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import { jwkThumbprint, type Trust } from '@licet/evidence';
+import { jwkThumbprint, trustedLog, type Trust } from '@licet/evidence';
 import { ed25519NoteSigner, nodeCrypto } from '@licet/evidence/node';
 import {
   createPlane,
@@ -31,6 +31,7 @@ import { openEntrance } from './entrance.ts';
 import { openIssuers } from './issuers/trusted.ts';
 import { openMetrics } from './metrics.ts';
 import { openStore, storeBegun } from './open-store.ts';
+import { openPasskeys } from './passkeys.ts';
 import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
 import { createService, type Service } from './service.ts';
@@ -145,6 +146,7 @@ async function open(
     barred: () => stop.barred(),
     issuers: openIssuers(plane, clock),
     vitals: openVitals(clock),
+    passkeys: openPasskeys({ plane, store, rp: trustedLog(trust, origin).rp, clock, random }),
     evaluator: () => ({ engine: engine.version, inFlight: evaluator.inFlight, workers: evaluator.ready }),
   };
   const metrics = openMetrics(hub);
@@ -162,6 +164,7 @@ async function open(
       service,
       authentication: openAuthentication({ folder, principals, sessions, clock }),
       entrance: openEntrance(parts),
+      passkeys: parts.passkeys,
       sessions,
       streams,
       metrics,

@@ -12,6 +12,8 @@ export interface Principal {
   readonly jkt: string;
   readonly kind: string;
   readonly roles: readonly string[];
+  /** The key is a passkey's: it signed somebody in, and proves nothing else. */
+  readonly passkey?: true;
   /** How it proved itself. */
   readonly by: 'session' | 'proof' | 'token' | 'cookie' | 'in-process';
 }
@@ -53,7 +55,9 @@ export function openPrincipals(plane: Pick<Plane, 'identify'>, hub: FeedHub, clo
       const found = identity === undefined ? undefined : { ...identity, jkt };
       if (known.size >= CACHE_SIZE) known.clear();
       // Strangers are not kept: their number is theirs to choose.
-      if (era === asked && found !== undefined) known.set(jkt, { untilMs: clock.nowMs() + CACHE_MS, found });
+      // Nor people by passkey: they call rarely, and what is taken away is gone with the answer that says so.
+      if (era === asked && found !== undefined && found.passkey !== true)
+        known.set(jkt, { untilMs: clock.nowMs() + CACHE_MS, found });
       return found === undefined ? undefined : { ...found, by };
     },
     close,

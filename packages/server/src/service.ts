@@ -6,6 +6,7 @@ import { parseJson, type Json } from '@licet/evidence';
 import { misfit, PlaneError, ROUTES, type Route, type RouteName } from '@licet/api';
 import { doorHandlers } from './handlers-doors.ts';
 import { evidenceHandlers } from './handlers-evidence.ts';
+import { passkeyHandlers } from './handlers-passkeys.ts';
 import { peopleHandlers } from './handlers-people.ts';
 import { publicHandlers } from './handlers-public.ts';
 import type { Handlers, Parts } from './handlers.ts';
@@ -37,6 +38,7 @@ export function createService(
     ...doorHandlers(parts),
     ...evidenceHandlers(parts),
     ...peopleHandlers(parts),
+    ...passkeyHandlers(parts),
     ...publicHandlers(parts),
   };
   return {

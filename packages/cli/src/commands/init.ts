@@ -31,7 +31,12 @@ export function withMaking(command: Command): Command {
       '--store <url>',
       'PostgreSQL database that keeps the plane (default: LICET_STORE, else SQLite in the folder)',
     )
-    .option('--public', 'entries are public too, not only hashes');
+    .option('--public', 'entries are public too, not only hashes')
+    .option('--rp-id <name>', 'name that passkeys are bound to (default: the host of --rp-origin)')
+    .option(
+      '--rp-origin <origin...>',
+      'addresses of the console where passkeys are used (default: http://localhost and its port)',
+    );
 }
 
 /** Adds the command. */

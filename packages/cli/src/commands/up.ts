@@ -12,7 +12,7 @@ import { openOptions, organisationOf, publishFirst, type MakeOptions } from '../
 import { dataFolderOf, stateFolderOf } from '../places.ts';
 import { withMaking } from './init.ts';
 
-/** Ports that are tried first when none is named. */
+/** Ports that are tried first when none is named; that of the control listener is what passkeys are bound to. */
 const CONTROL_PORT = 4_840;
 const PUBLIC_PORT = 4_841;
 

@@ -4,6 +4,7 @@ import type { ClaimResult } from './claim.ts';
 import { authority } from './authority.ts';
 import { evidence, evidencePaths, type EvidencePaths } from './evidence.ts';
 import { outage } from './outage.ts';
+import { people } from './people.ts';
 import { permits } from './permits.ts';
 import { pins } from './pins.ts';
 import { processes } from './processes.ts';
@@ -24,6 +25,7 @@ const SCENARIOS: readonly (readonly [title: string, scenario: Scenario])[] = [
   ['What is contained stops', processes],
   ['A tool that changes is not the tool that was approved', pins],
   ['Who may act, and how far', authority],
+  ['A person answers, with their own hand', people],
   ['The plane dies, and nothing is permitted', outage],
   ['A stranger checks it all', evidence],
 ];

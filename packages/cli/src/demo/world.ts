@@ -4,12 +4,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect, newPrivateJwk, publicHalf, readTrustStore, type PrivateJwk } from '@licet/api';
 import { NAME, type Trust } from '@licet/evidence';
-import { statePaths } from '@licet/server';
+import { CONTROL_PORT, statePaths } from '@licet/server';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { see } from './claim.ts';
@@ -101,6 +102,7 @@ export async function openWorld(options: {
 
   const cli = (args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Ran> =>
     runCli(args, { ...env, ...more });
+  const port = options.port ?? (await freePort());
   const init = await cli([
     'init',
     '--data',
@@ -111,10 +113,13 @@ export async function openWorld(options: {
     '--program',
     join(folder, 'bin', 'busy-tree'),
     ...(options.store === undefined ? [] : ['--store', options.store]),
+    // Passkeys are bound to the page's own address, so it is chosen before the plane is made.
+    '--rp-origin',
+    `http://localhost:${port}`,
     '--json',
   ]);
   see(init.code === 0, `init ended with ${init.code}: ${init.stderr}${init.stdout}`);
-  const plane = await startPlane(data, env, options.port);
+  const plane = await startPlane(data, env, port);
   const trust = await readTrustStore(state);
   const { origin } = trust.logs[0]!;
   const paths = statePaths(state, origin);
@@ -168,6 +173,20 @@ export async function openWorld(options: {
   };
 }
 
+/** The usual port, or a free one where that is taken. */
+function freePort(): Promise<number> {
+  const on = (wanted: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const probe = createServer()
+        .once('error', reject)
+        .listen(wanted, '127.0.0.1', () => {
+          const { port } = probe.address() as AddressInfo;
+          probe.close(() => resolve(port));
+        });
+    });
+  return on(CONTROL_PORT).catch(() => on(0));
+}
+
 /** The official file server, as a command. */
 function fileServer(workspace: string): readonly string[] {
   const require = createRequire(import.meta.url);
@@ -189,12 +208,12 @@ function runCli(args: readonly string[], env: Readonly<Record<string, string>>):
 async function startPlane(
   data: string,
   env: Readonly<Record<string, string>>,
-  port: number | undefined,
+  port: number,
 ): Promise<PlaneProcess> {
   let child: ChildProcess | undefined;
   let ready = { url: '', publicUrl: '' };
-  const start = async (at: number | undefined): Promise<void> => {
-    const args = ['up', '--data', data, '--json', ...(at === undefined ? [] : ['--port', String(at)])];
+  const start = async (at: number): Promise<void> => {
+    const args = ['up', '--data', data, '--json', '--port', String(at)];
     const started = spawn(process.execPath, [ENTRY, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     let stderr = '';

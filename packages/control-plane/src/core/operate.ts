@@ -206,7 +206,7 @@ function perform(
     case 'identity':
       return { leaf: appendIdentity(draft, effect, by[0]!) };
     case 'passkey': {
-      const { passkeys, ...row } = withPasskeys(draft.get('identity', effect.subject)!, effect);
+      const { passkeys = [], ...row } = withPasskeys(draft.get('identity', effect.subject)!, effect);
       return { leaf: appendIdentity(draft, { op: 'identity', change: 'update', ...row }, by[0]!, passkeys) };
     }
     case 'fact': {
@@ -287,7 +287,7 @@ export function appendIdentity(
   draft: Draft,
   effect: Effect & { readonly op: 'identity' },
   by: string,
-  passkeys: IdentityRow['passkeys'] = draft.get('identity', effect.subject)?.passkeys,
+  passkeys: NonNullable<IdentityRow['passkeys']> = draft.get('identity', effect.subject)?.passkeys ?? [],
 ): string {
   const { change, subject: who, kind, roles, groups, keys, root, name, settings } = effect;
   return draft.append(
@@ -302,7 +302,7 @@ export function appendIdentity(
       by,
       ...(effect.for === undefined ? {} : { for: effect.for }),
       ...(root === undefined ? {} : { root }),
-      ...(passkeys === undefined ? {} : { passkeys: passkeys.map(({ id, key }) => ({ id, key })) }),
+      ...(passkeys.length === 0 ? {} : { passkeys: passkeys.map(({ id, key }) => ({ id, key })) }),
       ...(settings === undefined ? {} : { settings: settings.digest }),
     },
     {
@@ -360,7 +360,8 @@ function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | 
       }
       if (row.kind !== 'user') return 'not_a_person';
       if ((row.passkeys ?? []).length >= MAX_PASSKEYS) return 'too_many_passkeys';
-      return draft.get('key', jwkThumbprint(effect.passkey.key)) === undefined ? undefined : 'key_taken';
+      const names = [effect.passkey.id, jwkThumbprint(effect.passkey.key)];
+      return names.some((one) => draft.get('key', one) !== undefined) ? 'key_taken' : undefined;
     }
     case 'resolve':
       return draft.get('execution', effect.exec)?.state === 'in_doubt' ? undefined : 'not_in_doubt';

@@ -134,7 +134,10 @@ export function identity(
       : []),
     put('identity', entry.subject, row),
     ...jkts.map((jkt) => put('key', jkt, { subject: entry.subject })),
-    ...passkeys.map(({ jkt }) => put('key', jkt, { subject: entry.subject, passkey: true as const })),
+    // By its key, and by the credential that a person shows at sign-in.
+    ...passkeys.flatMap(({ id, jkt }) =>
+      [id, jkt].map((one) => put('key', one, { subject: entry.subject, passkey: true as const })),
+    ),
     put('tally', OPERATORS, { count: operatorsAfter(rows, before, row) }),
   ];
 }

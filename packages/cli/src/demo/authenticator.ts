@@ -1,6 +1,13 @@
 // An authenticator in software (WebAuthn §6): it makes a passkey's key, registers it without attestation, and signs as a
 // platform authenticator does. The demo's persons use it where no browser is at hand; the key lives in this process only.
-import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 import type { Assertion } from '@licet/evidence';
 
 /** User present, user verified; with attested credential data (WebAuthn §6.1). */
@@ -32,9 +39,13 @@ export interface SoftAuthenticator {
   get(challenge: string, bent?: Bent): Assertion;
 }
 
-/** Returns an authenticator with one passkey for a site. */
-export function softAuthenticator(site: Site): SoftAuthenticator {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+/** Returns an authenticator with one passkey for a site: of a fresh P-256 key, unless another (Ed25519 too) is given. */
+export function softAuthenticator(
+  site: Site,
+  privateKey: KeyObject = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+): SoftAuthenticator {
+  const publicKey = createPublicKey(privateKey);
+  const hash = privateKey.asymmetricKeyType === 'ec' ? 'sha256' : null;
   const id = randomBytes(32);
   const credential = id.toString('base64url');
   return {
@@ -58,7 +69,7 @@ export function softAuthenticator(site: Site): SoftAuthenticator {
         credential,
         authenticatorData: data.toString('base64url'),
         clientDataJSON: client.toString('base64url'),
-        signature: sign('sha256', signed, privateKey).toString('base64url'),
+        signature: sign(hash, signed, privateKey).toString('base64url'),
       };
     },
   };
@@ -76,15 +87,14 @@ function clientData(type: string, challenge: string, at: Site & Bent): Buffer {
   );
 }
 
-/** CBOR: {1: 2 (EC2), 3: -7 (ES256), -1: 1 (P-256), -2: x, -3: y} (RFC 9053 §7.1). */
+/** CBOR: {1: 2 (EC2), 3: -7 (ES256), -1: 1 (P-256), -2: x, -3: y}, or {1: 1 (OKP), 3: -8 (EdDSA), -1: 6, -2: x} (RFC 9053 §7). */
 function coseKey(publicKey: KeyObject): Buffer {
-  const { x, y } = publicKey.export({ format: 'jwk' }) as { readonly x: string; readonly y: string };
-  return Buffer.concat([
-    Buffer.from('a5010203262001215820', 'hex'),
-    Buffer.from(x, 'base64url'),
-    Buffer.from('225820', 'hex'),
-    Buffer.from(y, 'base64url'),
-  ]);
+  const { x = '', y } = publicKey.export({ format: 'jwk' });
+  const bytes = (head: string, value: string): Buffer =>
+    Buffer.concat([Buffer.from(head, 'hex'), Buffer.from(value, 'base64url')]);
+  return y === undefined
+    ? bytes('a4010103272006215820', x)
+    : Buffer.concat([bytes('a5010203262001215820', x), bytes('225820', y)]);
 }
 
 /** CBOR: {"fmt": "none", "attStmt": {}, "authData": bytes}. */
