@@ -239,6 +239,18 @@ export const ReplayedAnswer = open({
 
 /** A session as opened: `note` is the plane's share, signed by `<origin>/session`. */
 export const SessionAnswer = open({ session: text, note: text, exp: Whole });
+/** RFC 8693 §2.2.1, with the session, and the chain that records make as its claims `sub` and `act`. */
+export const ExchangeAnswer = open({
+  access_token: text,
+  issued_token_type: text,
+  token_type: text,
+  expires_in: Whole,
+  session: text,
+  note: text,
+  exp: Whole,
+  sub: text,
+  act: AnyJson,
+});
 /** Who is calling; `csrf` goes into `licet-csrf` of every changing call that the cookie authenticates. */
 export const MeAnswer = open({
   subject: text,

@@ -31,6 +31,14 @@ const Token = Type.String({
   pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$',
   maxLength: 16_384,
 });
+const TokenType = Type.Union([
+  Type.Literal('urn:ietf:params:oauth:token-type:jwt'),
+  Type.Literal('urn:ietf:params:oauth:token-type:id_token'),
+  Type.Literal('urn:ietf:params:oauth:token-type:access_token'),
+]);
+/** Grant type of RFC 8693, and the type of what the exchange issues here. */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const SESSION_TOKEN_TYPE = 'urn:licet:token-type:session';
 const DoorClaimBody = closed({
   grade: Grade,
   confine: Confine,
@@ -54,6 +62,17 @@ const AssertionBody = closed({
 export const NoBody = closed({});
 /** A token of a trusted issuer vouches for a key that is not registered. */
 export const SessionBody = closed({ token: Type.Optional(Token) });
+/** RFC 8693 §2.1: the token of a person, that of the agent, and where it acts below another. */
+export const ExchangeBody = closed({
+  grant_type: Type.Literal(TOKEN_EXCHANGE),
+  subject_token: Token,
+  subject_token_type: TokenType,
+  actor_token: Token,
+  actor_token_type: TokenType,
+  requested_token_type: Type.Optional(Type.Literal(SESSION_TOKEN_TYPE)),
+  /** The execution below which the agent acts. */
+  parent: Type.Optional(ExecutionId),
+});
 export const LoginBody = closed({ token: Type.String({ minLength: 16, maxLength: 256 }) });
 export const RequestBody = closed({
   action: ActionName,

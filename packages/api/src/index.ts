@@ -42,6 +42,7 @@ export {
   type PersonRule,
   type SignIn,
 } from './issuer-settings.ts';
+export { SESSION_TOKEN_TYPE, TOKEN_EXCHANGE } from './bodies.ts';
 export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
 export { signMandate, type MandateTerms, type SignedMandate } from './mandate.ts';
 export { newPrivateJwk, tokenKey } from './token.ts';

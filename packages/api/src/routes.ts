@@ -62,6 +62,15 @@ export const ROUTES = {
     summary:
       'Open a session bound to the key of the DPoP proof; a token of a trusted issuer may vouch for it',
   },
+  exchange: {
+    ...post,
+    ...control,
+    path: '/v1/token',
+    who: ANYONE,
+    body: body.ExchangeBody,
+    answer: answer.ExchangeAnswer,
+    summary: "Exchange a person's token and an agent's for a session on the person's behalf (RFC 8693)",
+  },
   request: {
     ...post,
     ...control,

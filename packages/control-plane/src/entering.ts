@@ -11,13 +11,14 @@ import {
   utf8,
   type Json,
 } from '@licet/evidence';
-import { answered } from './answers.ts';
+import { answered, conflict } from './answers.ts';
 import { commit } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { CheckedToken, EnterCommand } from './core/commands.ts';
 import type { IdentityRow, RowValues } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
-import type { Answered, IssuerRow, TokenPresented } from './face.ts';
+import type { ClaimedChain, IssuerRow, Plane, TokenPresented } from './face.ts';
+import { executionOf } from './look-up.ts';
 
 /** Returns the digest by which an issuer's entry commits to its settings. */
 export const settingsDigest = (tenantKey: Uint8Array, settings: Json): string =>
@@ -28,9 +29,10 @@ export async function enter(
   context: PlaneContext,
   jkt: string,
   token: TokenPresented,
-  behalf?: TokenPresented,
-): Promise<Answered> {
+  claimed?: ClaimedChain,
+): ReturnType<Plane['enter']> {
   const { random, tenantKey } = context;
+  const behalf = claimed?.behalf;
   const both = behalf === undefined ? [token] : [token, behalf];
   const key = random.bytes(32);
   const { commitment, disclosures } = commitAttestation(
@@ -44,10 +46,32 @@ export async function enter(
     token: checked[0]!,
     ...(checked[1] === undefined ? {} : { behalf: checked[1] }),
   };
+  const chain = await chainById(context, command, claimed?.parent);
+  if (claimed !== undefined) {
+    // RULE 17: the tokens may say who acted before; records say who did.
+    const before = claimed.actors.map((named) => subjectOf(tenantKey, 'agent', named));
+    const said = [command.behalf?.subject, ...before, command.token.subject];
+    if (chain.length !== said.length || chain.some((id, at) => id !== said[at]))
+      return { ...conflict('chain', ''), chain };
+  }
   const body = { commitment, disclosures } as unknown as Json;
-  return answered(
-    await commit(context, command, { record: { id: tokenRecord(command.token.mark), key, body } }),
-  );
+  const record = { id: tokenRecord(command.token.mark), key, body };
+  return { ...answered(await commit(context, command, { record })), chain };
+}
+
+/** Ids from the person down to who comes in, by the records: of its parent, or of itself. */
+async function chainById(
+  { store }: PlaneContext,
+  { token }: EnterCommand,
+  parent: string | undefined,
+): Promise<readonly string[]> {
+  if (parent !== undefined) {
+    const row = await executionOf(store, parent);
+    return row?.state === 'running' ? [...row.chain.map(({ id }) => id), token.subject] : [];
+  }
+  const [row] = await store.read([{ kind: 'identity', id: token.subject }]);
+  const whom = token.enrol === undefined ? (row?.value as IdentityRow | undefined)?.for : token.enrol.for;
+  return whom === undefined ? [token.subject] : [whom, token.subject];
 }
 
 /** Record of what a token said. */

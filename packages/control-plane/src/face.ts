@@ -92,6 +92,15 @@ export interface TokenPresented {
   readonly untilMs: number;
 }
 
+/** On whose behalf an agent comes, as the tokens claim it (RFC 8693): it must be the chain that records make. */
+export interface ClaimedChain {
+  readonly behalf: TokenPresented;
+  /** Who acted before, the first one first, each by issuer and subject. */
+  readonly actors: readonly (readonly [issuer: string, subject: string])[];
+  /** The execution below which it acts. */
+  readonly parent?: string;
+}
+
 /** An issuer that is trusted now. */
 export interface IssuerRow {
   readonly subject: string;
@@ -175,8 +184,12 @@ export interface Plane {
     effect: Effect,
     options?: { readonly idempotencyKey?: string; readonly seen?: number },
   ): Promise<Answered>;
-  /** Lets the holder of a key in by a checked token, and by that of the person on whose behalf it is. */
-  enter(jkt: string, token: TokenPresented, behalf?: TokenPresented): Promise<Answered>;
+  /** Lets the holder of a key in by a checked token. `chain`: ids from the person down to who came in. */
+  enter(
+    jkt: string,
+    token: TokenPresented,
+    claimed?: ClaimedChain,
+  ): Promise<Answered & { readonly chain: readonly string[] }>;
   /** Issuers that are trusted now. */
   issuers(): Promise<readonly IssuerRow[]>;
   /** A kill order whose note the shell has read: verified here, effective in memory before this returns (RULE 34). */

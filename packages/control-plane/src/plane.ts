@@ -55,7 +55,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     approve: (caller, exec, body) => approve(context, caller, exec, body),
     approvalSubject: (exec, body) => approvalSubject(context, exec, body),
     operate: (caller, effect, settings = {}) => operate(context, caller, effect, settings),
-    enter: (jkt, token, behalf) => enter(context, jkt, token, behalf),
+    enter: (jkt, token, claimed) => enter(context, jkt, token, claimed),
     issuers: () => issuers(context),
     order: (note) => order(context, note),
     boot: () => boot(context),

@@ -5,10 +5,12 @@
 import type { Duplex } from 'node:stream';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '@licet/control-plane';
 import { CLI } from '@licet/evidence';
 import { PlaneError, readQuery, ROUTE_NAMES, ROUTES, type Route, type RouteName } from '@licet/api';
 import type { Arrival, Authentication } from './authentication.ts';
 import type { Entrance } from './entrance.ts';
+import { readForm } from './exchange.ts';
 import { isPageVisit, serveConsole } from './console-files.ts';
 import type { EventStreams } from './event-route.ts';
 import { loginHandlers } from './login-routes.ts';
@@ -33,6 +35,7 @@ export interface AppOptions {
   readonly service: Service;
   readonly authentication: Authentication;
   readonly entrance: Entrance;
+  readonly clock: Clock;
   readonly sessions: Sessions;
   readonly passkeys: Passkeys;
   readonly streams: EventStreams;
@@ -97,9 +100,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.removeAllContentTypeParsers();
   // The bytes are kept: the MAC covers them, and strict JSON is read from them after the caller is known.
   if (listener === 'control')
-    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-      done(null, body),
-    );
+    app.addContentTypeParser(['application/json', FORM], { parseAs: 'buffer' }, (request, body, done) => {
+      // RFC 8693 §2.1 sends a form; no other route takes one, and browsers may send forms anywhere.
+      if (isForm(request) && request.routeOptions.config.name !== 'exchange')
+        done(new PlaneError('unsupported_media_type', 'unsupported_media_type: bodies are application/json'));
+      else done(null, body);
+    });
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: CLI, version: options.version } },
   });
@@ -131,7 +137,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       return;
     }
     // Who opens a session proves itself to the route, which needs the proof.
-    if (request.routeOptions.config.name === 'openSession') return;
+    if (['openSession', 'exchange'].includes(request.routeOptions.config.name ?? '')) return;
     try {
       (request as Called).principal = await authentication.identify(arrivalOf(request, scheme));
     } catch (error) {
@@ -174,7 +180,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       schema: describe(name, route),
       handler: async (request, reply) => {
         const { principal } = request as Called;
-        const body = route.body === undefined ? undefined : parseBody(bytesOf(request));
+        const read = isForm(request) ? readForm : parseBody;
+        const body = route.body === undefined ? undefined : read(bytesOf(request));
         const gone = goneSignal(reply);
         const special = local[name];
         if (special !== undefined) return special({ request, reply, principal, body, gone });
@@ -296,6 +303,9 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   return gone.signal;
 }
 
+const FORM = 'application/x-www-form-urlencoded';
+const isForm = (request: FastifyRequest): boolean =>
+  (request.headers['content-type'] ?? '').toLowerCase().startsWith(FORM);
 const bytesOf = (request: FastifyRequest): Uint8Array =>
   request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
 const addressOf = (request: FastifyRequest): string => request.ip ?? 'socket';

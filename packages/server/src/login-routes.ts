@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { misfit, PlaneError, ROUTES, type Route, type RouteName } from '@licet/api';
 import type { Assertion, Json } from '@licet/evidence';
 import type { AppOptions } from './app.ts';
+import type { Presented } from './entrance.ts';
+import { exchanged } from './exchange.ts';
 import { LOGIN_COOKIE, type Arrival } from './authentication.ts';
 import type { Principal } from './principals.ts';
 import { LOGIN_MS, loginId } from './sessions.ts';
@@ -19,6 +21,7 @@ type LocalHandler = (call: Call) => Promise<unknown>;
 export interface LoginOptions extends Pick<
   AppOptions,
   | 'authentication'
+  | 'clock'
   | 'entrance'
   | 'sessions'
   | 'passkeys'
@@ -69,21 +72,24 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     return json(reply, { ...meOf(principal), csrf: login.csrf });
   };
 
+  /** A session for a key that nobody knows yet, by what vouches for it. */
+  const admitted = async (request: FastifyRequest, asked: Omit<Presented, 'jkt'>) => {
+    const { jkt, share, use } = await authentication.proofOfStranger(options.arrivalOf(request));
+    const { subject, untilMs, chain } = await entrance.agent({ jkt, ...asked });
+    // Last, so that only proofs that came with a good token are remembered; before it, a repeat writes nothing new.
+    use();
+    const session = await sessions.open(jkt, subject, share, untilMs);
+    if (session === undefined)
+      throw new PlaneError('stale_proof', 'stale_proof: the share in the proof is unusable');
+    return { session, chain };
+  };
+
   return {
     openSession: async ({ request, reply, body }) => {
       check('openSession', body);
       const { token } = body as { readonly token?: string };
       const opened = await stranger(request, async () => {
-        if (token !== undefined) {
-          const { jkt, share, use } = await authentication.proofOfStranger(options.arrivalOf(request));
-          const { subject, untilMs } = await entrance.agent(jkt, token);
-          // Last, so that only proofs that came with a good token are remembered; before it, a repeat writes nothing new.
-          use();
-          const session = await sessions.open(jkt, subject, share, untilMs);
-          if (session === undefined)
-            throw new PlaneError('stale_proof', 'stale_proof: the share in the proof is unusable');
-          return session;
-        }
+        if (token !== undefined) return (await admitted(request, { token })).session;
         const { jkt, principal, share } = await authentication.proofOf(options.arrivalOf(request));
         const session = await sessions.open(jkt, principal.subject, share);
         if (session === undefined)
@@ -91,6 +97,13 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
         return session;
       });
       return json(reply, opened);
+    },
+    exchange: async ({ request, reply, body }) => {
+      check('exchange', body);
+      const { actor_token, subject_token, parent } = body as Readonly<Record<string, string>>;
+      const asked = { token: actor_token!, subjectToken: subject_token!, parent };
+      const { session, chain } = await stranger(request, () => admitted(request, asked));
+      return json(reply, exchanged(session, chain, options.clock.nowMs()));
     },
     login: async ({ request, reply, body }) => {
       check('login', body);

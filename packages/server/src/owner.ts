@@ -163,6 +163,7 @@ async function open(
       listener,
       service,
       authentication: openAuthentication({ folder, principals, sessions, clock }),
+      clock,
       entrance: openEntrance(parts),
       passkeys: parts.passkeys,
       sessions,

@@ -1,7 +1,7 @@
 // Goal: agents come in by tokens of trusted issuers, act under records alone, and stop when what vouched for them ends.
 // Method: a real issuer on loopback, the real plane and listener, and what the log and the evidence then say.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseEntry, verifyBundle, type Entry } from '@licet/evidence';
+import { jwkThumbprint, parseEntry, verifyBundle, type Entry } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import {
   connect,
@@ -69,10 +69,6 @@ async function entries(): Promise<readonly Entry[]> {
 }
 const ofType = async <T extends Entry['type']>(type: T) =>
   (await entries()).filter((entry): entry is Entry & { readonly type: T } => entry.type === type);
-/** How often somebody was enrolled or vouched for. */
-const written = async (): Promise<number> =>
-  (await ofType('identity')).length + (await ofType('attestation')).length;
-
 describe('a workload', () => {
   test('comes in by its token, is enrolled once under an opaque id, acts, and its evidence names who vouched', async () => {
     const client = await enter(await issuer.sign({}));
@@ -107,24 +103,23 @@ describe('a workload', () => {
   });
 
   test('rule 17: a subject that no rule names is nobody, and nothing is written for it', async () => {
-    const before = await written();
     expect(await code(await enter(await issuer.sign({ sub: 'job-9' })))).toBe('token_refused');
-    expect(await written()).toBe(before);
+    expect((await ofType('identity')).filter(({ by }) => by === subject)).toHaveLength(1);
   });
 
   test('a token is good for one key: with it again after a lost reply, with no other', async () => {
     const token = await issuer.sign({});
     const key = await newPrivateJwk();
     expect(await code(await enter(token, key))).toBe('in');
-    const before = await written();
     expect(await code(await enter(token, key))).toBe('in');
-    expect(await written()).toBe(before);
+    const { kty, crv, x } = key;
+    const jkt = jwkThumbprint({ kty, crv, x });
+    expect((await ofType('attestation')).filter(({ measured }) => measured === jkt)).toHaveLength(1);
     expect(await code(await enter(token))).toBe('token_used');
   });
 
   test('a token that is bound to a key is good for no other', async () => {
     const key = await newPrivateJwk();
-    const { jwkThumbprint } = await import('@licet/evidence');
     const { kty, crv, x } = key;
     const token = await issuer.sign({ cnf: { jkt: jwkThumbprint({ kty, crv, x }) } });
     expect(await code(await enter(token))).toBe('token_refused');
@@ -263,5 +258,161 @@ describe('an issuer', () => {
       failing: false,
     });
     await expect(author.issuers()).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('an exchange (RFC 8693)', () => {
+  const people = [{ when: { groups: ['staff'] } }];
+  const agents = [
+    {
+      when: { client_id: ['assistant'] },
+      named: ['client_id'],
+      groups: ['assistants'],
+      behalf: true as const,
+      root: { perDay: 10, concurrent: 5 },
+    },
+  ];
+  const person = (sub: string, more: object = {}) => ({ sub, groups: ['staff'], name: 'Ada', ...more });
+  const agent = { sub: 'svc', client_id: 'assistant' };
+  let both: TestIssuer;
+  let id: string;
+  beforeAll(async () => {
+    both = await anIssuer();
+    id = await register(both, { people, agents });
+  });
+  afterAll(() => both.stop());
+
+  async function exchange(
+    subjectToken: string,
+    actorToken: string,
+    more: { readonly key?: PrivateJwk; readonly fields?: Readonly<Record<string, string>>; json?: true } = {},
+  ) {
+    const key = more.key ?? (await newPrivateJwk());
+    const fields = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: subjectToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      actor_token: actorToken,
+      actor_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      ...more.fields,
+    };
+    const body = more.json === true ? JSON.stringify(fields) : new URLSearchParams(fields).toString();
+    const type = more.json === true ? 'application/json' : 'application/x-www-form-urlencoded';
+    const claims = { method: 'POST', url: `${fixture.url}/v1/token`, body: Buffer.from(body) };
+    const dpop = await makeProof(key, { ...claims, share: (await newShare()).share }, Date.now());
+    const headers = { 'content-type': type, dpop };
+    const { json, status } = await raw(fixture.url, 'POST', '/v1/token', { headers, body });
+    return { json, status, key, code: json['code'] ?? 'in' };
+  }
+
+  test('makes a session of an agent for the person whose token came with it; the chain is that of the records', async () => {
+    const done = await exchange(await both.sign(person('ada')), await both.sign(agent));
+    expect(done.json).toMatchObject({
+      token_type: 'N_A',
+      issued_token_type: 'urn:licet:token-type:session',
+      sub: expect.stringMatching(/^u-[0-9a-f]{16}$/),
+      act: { sub: expect.stringMatching(/^a-[0-9a-f]{16}$/), sub_profile: 'ai_agent' },
+    });
+    // The key that came with the tokens now speaks for the agent.
+    const { trust, audience } = fixture.plane.pinned;
+    const client = await connect({ url: fixture.url, key: done.key, trust, audience: audience! });
+    const answer = await client.request(aRequest(fixture));
+    if (answer.verdict !== 'allow') throw new Error(JSON.stringify(answer));
+    const permit = parseEntry(Buffer.from(answer.permit.entry));
+    if (permit.type !== 'permit') throw new Error(permit.type);
+    expect(permit.chain.map(({ id: link }) => link)).toEqual([
+      done.json['sub'],
+      (done.json['act'] as { readonly sub: string }).sub,
+    ]);
+    expect(permit.chain.every(({ token }) => token !== undefined)).toBe(true);
+    const report = await verifyBundle(await client.evidence(answer.executionId), trust, {
+      crypto: nodeCrypto,
+    });
+    expect(report.rungs.filter(({ status }) => status === 'fail')).toEqual([]);
+
+    // Another person's agent is another agent, of the same software.
+    const other = await exchange(await both.sign(person('bob')), await both.sign(agent), { json: true });
+    expect(other.json['sub']).not.toBe(done.json['sub']);
+    expect(other.json['act']).not.toEqual(done.json['act']);
+
+    // Revoking the person ends what the agent does for them.
+    const revoked = await fixture.operator.changeIdentity(done.json['sub'] as string, 'revoke');
+    expect(revoked.verdict).toBe('done');
+    expect(await code(client)).toBe('unidentified');
+    const again = await exchange(await both.sign(person('ada')), await both.sign(agent));
+    expect(again.code).toBe('token_refused');
+  });
+
+  test('rule 17: nothing that the tokens claim makes a chain which records do not', async () => {
+    const nested = (depth: number): object =>
+      depth === 0 ? { sub: 'a0' } : { sub: `a${depth}`, act: nested(depth - 1) };
+    for (const claims of [
+      { act: { sub: 'svc' } },
+      { act: { sub: 'other', sub_profile: 'ai_agent', act: { sub: 'more' } } },
+      { act: { sub: 'other', sub_profile: 'human' } },
+      { act: nested(9) },
+      { act: 'svc' },
+      { act: {} },
+      { may_act: { sub: 'somebody else' } },
+      { may_act: { sub: 'svc', iss: 'https://elsewhere.test' } },
+      { may_act: 'svc' },
+      { groups: ['guests'] },
+      { groups: undefined },
+    ]) {
+      const { code: answer } = await exchange(await both.sign(person('eve', claims)), await both.sign(agent));
+      expect(answer, JSON.stringify(claims)).toBe('token_refused');
+    }
+    const allowed = person('eve', { may_act: { sub: 'svc', iss: both.iss } });
+    expect((await exchange(await both.sign(allowed), await both.sign(agent))).code).toBe('in');
+    // A parent that is not there, or that is not theirs.
+    const fields = { parent: '01890000-0000-7000-8000-000000000000' };
+    const below = await exchange(await both.sign(person('eve')), await both.sign(agent), { fields });
+    expect(below.code).toBe('token_refused');
+    const run = await fixture.plane.request(aRequest(fixture));
+    const foreign = await exchange(await both.sign(person('eve')), await both.sign(agent), {
+      fields: { parent: run.executionId },
+    });
+    expect(foreign.code).toBe('token_refused');
+  });
+
+  test('an agent for persons is nobody without one; a person is no agent, and tokens do not stand in for each other', async () => {
+    const alone = await enter(await both.sign(agent));
+    expect(await code(alone)).toBe('token_refused');
+    const swapped = await exchange(await both.sign(agent), await both.sign(person('eve')));
+    expect(swapped.code).toBe('token_refused');
+    const token = await both.sign(person('eve', { client_id: 'assistant' }));
+    const same = await exchange(token, token);
+    expect(same.code).toBe('token_refused');
+    const first = await both.sign(person('eve'));
+    expect((await exchange(first, await both.sign(agent))).code).toBe('in');
+    expect((await exchange(first, await both.sign(agent))).code).toBe('token_used');
+    const doubled = await raw(fixture.url, 'POST', '/v1/token', {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'grant_type=a&grant_type=b',
+    });
+    expect(doubled.json['code']).toBe('malformed');
+    const form = await raw(fixture.url, 'POST', '/v1/login', {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: `token=${fixture.token}`,
+    });
+    expect(form.json['code']).toBe('unsupported_media_type');
+  });
+
+  test('revoking the issuer of the person ends what agents of another issuer do for them', async () => {
+    const [staff, work] = await Promise.all([anIssuer(), anIssuer()]);
+    try {
+      const staffId = await register(staff, { people, agents: [] });
+      await register(work, { agents });
+      const done = await exchange(await staff.sign(person('zoe')), await work.sign(agent));
+      expect(done.code).toBe('in');
+      const { trust } = fixture.plane.pinned;
+      const client = await connect({ url: fixture.url, key: done.key, trust });
+      expect(await code(client)).toBe('in');
+      expect((await fixture.operator.changeIdentity(staffId, 'revoke')).verdict).toBe('done');
+      expect(await code(client)).toBe('unidentified');
+      expect(id).toMatch(/^i-/);
+    } finally {
+      await Promise.all([staff.stop(), work.stop()]);
+    }
   });
 });

@@ -58,6 +58,8 @@ function tokenProblem(draft: Draft, one: CheckedToken, jkt: string): string | un
 /** RULE 17: an agent acts for whom its record names, and that is a person in force. */
 function chainProblem(draft: Draft, { token, behalf }: EnterCommand): string | undefined {
   if (token.kind === 'user') return behalf === undefined ? undefined : 'chain';
+  // One token says who acts, or for whom; never both.
+  if (behalf?.mark === token.mark) return 'chain';
   const whom = token.enrol === undefined ? draft.get('identity', token.subject)?.for : token.enrol.for;
   if (behalf !== undefined) return behalf.kind === 'user' && whom === behalf.subject ? undefined : 'chain';
   if (whom === undefined) return undefined;

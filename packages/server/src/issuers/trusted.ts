@@ -25,7 +25,16 @@ export interface TrustedIssuers {
     token: string,
     jkt: string,
     subjectToken?: string,
-  ): Promise<{ readonly token: TokenPresented; readonly behalf?: TokenPresented; readonly claims: Members }>;
+  ): Promise<{
+    readonly token: TokenPresented;
+    readonly claims: Members;
+    readonly behalf?: {
+      readonly token: TokenPresented;
+      readonly claims: Members;
+      /** Its issuer, as its tokens name it. */
+      readonly issuer: string;
+    };
+  }>;
   /** Who a person is, by a token that came from the issuer. Throws as above. */
   person(token: string, issuer: TrustedIssuer, expected: Omit<Expected, 'nowMs'>): Promise<TokenPresented>;
   list(): Promise<readonly TrustedIssuer[]>;
@@ -96,7 +105,7 @@ export function openIssuers(plane: Pick<Plane, 'issuers'>, clock: Clock): Truste
       const person = subjectToken === undefined ? undefined : await personBy(subjectToken, jkt);
       const issuer = await issuerOf(token, 'agents');
       const { jws, claims } = await checked(token, issuer, { audience: issuer.settings.audience, jkt });
-      const mapped = mapAgent(issuer.settings, claims, person?.subject);
+      const mapped = mapAgent(issuer.settings, claims, person?.token.subject);
       if (mapped === undefined) throw refused('no rule of its issuer names its subject');
       if (mapped === 'behalf')
         throw refused(
@@ -129,10 +138,12 @@ export function openIssuers(plane: Pick<Plane, 'issuers'>, clock: Clock): Truste
     },
   };
 
-  async function personBy(token: string, jkt: string): Promise<TokenPresented> {
+  async function personBy(token: string, jkt: string) {
     const issuer = await issuerOf(token, 'people');
     const { jws, claims } = await checked(token, issuer, { audience: issuer.settings.audience, jkt });
-    return presented('user', token, issuer, { jws, claims, mapped: mapPerson(issuer.settings, claims) });
+    const mapped = mapPerson(issuer.settings, claims);
+    const shown = presented('user', token, issuer, { jws, claims, mapped });
+    return { token: shown, claims, issuer: issuer.settings.issuer };
   }
 }
 
