@@ -172,6 +172,19 @@ const AUTHOR_SECRET = createPrivateKey({
 });
 const signedOnce = new Map<number, Effect>();
 
+/** A test that every bundle passes: publishing needs one. */
+export const TESTS = {
+  'closed.test.json': {
+    tests: [
+      {
+        name: 'nothing permits the self-test',
+        given: { user: 'nobody', action: 'licet/self-test', args: {} },
+        expect: { verdict: 'deny' },
+      },
+    ],
+  },
+};
+
 /** The author's word for a version of the bundle. */
 export function publishing(version: number): Effect {
   const known = signedOnce.get(version);
@@ -187,7 +200,7 @@ export function publishing(version: number): Effect {
     version,
     sigs,
     signed: { bundle: whole, sigs },
-    observing: false,
+    tests: TESTS,
   };
   signedOnce.set(version, effect);
   return effect;

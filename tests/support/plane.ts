@@ -162,6 +162,19 @@ export const OPERATOR = as('u-operator');
 
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
+/** A test that every bundle passes: publishing needs one. */
+export const TESTS = {
+  'closed.test.json': {
+    tests: [
+      {
+        name: 'nothing permits the self-test',
+        given: { user: 'nobody', action: 'licet/self-test', args: {} },
+        expect: { verdict: 'deny' },
+      },
+    ],
+  },
+};
+
 /** Publishes a bundle, signed by the author. */
 export function publishing(bundle: Bundle): Effect {
   const key = createPrivateKey({
@@ -178,7 +191,7 @@ export function publishing(bundle: Bundle): Effect {
     version: bundle.version,
     sigs,
     signed: { bundle, sigs },
-    observing: false,
+    tests: TESTS,
   };
 }
 

@@ -224,6 +224,28 @@ export const MandatesAnswer = open({
     }),
   ),
 });
+export const ProposalsAnswer = open({
+  items: list(
+    open({
+      executionId: text,
+      hold: text,
+      group: text,
+      until: Whole,
+      by: text,
+      layer: Layer,
+      version: Whole,
+      digest: text,
+      signed: AnyJson,
+      tests: AnyJson,
+      passed: Whole,
+      replay: open({
+        decided: Whole,
+        digest: text,
+        changed: list(open({ executionId: text, from: text, to: text, reasons: list(text) })),
+      }),
+    }),
+  ),
+});
 export const BundlesAnswer = open({
   items: list(open({ layer: Layer, digest: text, version: Whole, active: Type.Boolean(), signed: AnyJson })),
 });

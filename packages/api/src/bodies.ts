@@ -197,7 +197,8 @@ export const NoticeBody = closed({
   idempotencyKey: Type.Optional(IdempotencyKey),
 });
 export const BundleBody = closed({ bundle: AnyJson });
-export const PublishBody = closed({ signed: AnyJson });
+/** `tests`: the parsed `*.test.json` files, by name. */
+export const PublishBody = closed({ signed: AnyJson, tests: Type.Optional(AnyObject) });
 export const ReplayBody = closed({
   bundle: AnyJson,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),

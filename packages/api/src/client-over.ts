@@ -117,7 +117,9 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     organisation: () => call('organisation', {}),
     changeOrgKey: (change) => call('changeOrgKey', { body: change }),
     bundles: async () => (await call('bundles', {})).items,
-    publish: (signed) => call('publish', { body: { signed } }),
+    publish: (signed, tests) =>
+      call('publish', { body: tests === undefined ? { signed } : { signed, tests } }),
+    proposals: async () => (await call('proposals', {})).items,
     checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),
     replay: (bundle, limit) => call('replay', { body: limit === undefined ? { bundle } : { bundle, limit } }),
     close,

@@ -271,6 +271,34 @@ export interface FactsView {
   }[];
 }
 
+/** A publication that waits for a second person: what there is to judge. */
+export interface ProposalView {
+  readonly executionId: string;
+  /** Leaf of the hold. */
+  readonly hold: string;
+  readonly group: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+  readonly by: string;
+  readonly layer: 'org' | 'team';
+  readonly version: number;
+  readonly digest: string;
+  readonly signed: Json;
+  readonly tests: Json;
+  /** How many tests hold: all of them. */
+  readonly passed: number;
+  readonly replay: {
+    readonly decided: number;
+    readonly digest: string;
+    readonly changed: readonly {
+      readonly executionId: string;
+      readonly from: string;
+      readonly to: string;
+      readonly reasons: readonly string[];
+    }[];
+  };
+}
+
 /** The organisation above a plane; without `id` there is none. */
 export interface OrganisationView {
   readonly id?: string;
@@ -603,7 +631,10 @@ export interface PlaneClient {
     readonly key: string;
     readonly sig: { readonly by: string; readonly sig: string };
   }): Promise<OperatorAnswer>;
-  publish(signed: Json): Promise<OperatorAnswer>;
+  /** Publishes a signed bundle whose tests hold; without a test a team's is refused. A second person may be asked. */
+  publish(signed: Json, tests?: { readonly [file: string]: Json }): Promise<OperatorAnswer>;
+  /** Publications that wait for a second person. */
+  proposals(): Promise<readonly ProposalView[]>;
   /** Problems found, without publishing. */
   checkBundle(bundle: Json): Promise<{
     readonly ok: boolean;

@@ -317,7 +317,7 @@ export const ROUTES = {
     ...get,
     ...control,
     path: '/v1/approvals',
-    who: ['approver', 'operator', 'auditor'],
+    who: ['approver', 'operator', 'author', 'auditor'],
     answer: answer.ApprovalsAnswer,
     summary: 'Held executions that wait for people',
   },
@@ -325,7 +325,8 @@ export const ROUTES = {
     ...post,
     ...control,
     path: '/v1/approvals/:id',
-    who: ['approver'],
+    // What takes a second person is not the approvers' alone to judge (RULE 34); the plane looks at who may.
+    who: ['approver', 'operator', 'author'],
     params: byExecution,
     body: body.ApproveBody,
     answer: answer.ApprovedAnswer,
@@ -530,6 +531,14 @@ export const ROUTES = {
     answer: answer.BundlesAnswer,
     summary: 'Published bundles',
   },
+  proposals: {
+    ...get,
+    ...control,
+    path: '/v1/bundles/proposals',
+    who: PEOPLE,
+    answer: answer.ProposalsAnswer,
+    summary: 'Publications that wait for a second person, with tests and replay report',
+  },
   publish: {
     ...post,
     ...control,
@@ -537,7 +546,8 @@ export const ROUTES = {
     who: AUTHOR,
     body: body.PublishBody,
     answer: answer.OperatorAnswers,
-    summary: 'Publish a signed bundle',
+    summary:
+      'Publish a signed bundle: its tests are run, recorded decisions decided again, a second person asked',
   },
   checkBundle: {
     ...post,

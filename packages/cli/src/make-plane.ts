@@ -1,7 +1,7 @@
 /** Making a plane: folder, keys, trust, and a published policy, so that the first call can be decided. */
 import { mkdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ActionSpec, Bundle } from '@licet/policy';
+import type { ActionSpec, BundleFiles } from '@licet/policy';
 import type { OpenedPlane, OpenPlaneOptions } from '@licet/server';
 import { operatorToken } from './attach.ts';
 import { CliError } from './errors.ts';
@@ -97,12 +97,14 @@ export async function publishFirst(
   const { readPlaneFolder } = await import('@licet/server');
   const folder = await readPlaneFolder(data);
   const workspace = await workspaceOf(options.workspace ?? join(dirname(data), 'workspace'));
-  const bundle = await firstBundle(options, workspace, folder);
+  const files = await firstFiles(options, workspace, folder);
+  const { assembleBundle, testFiles } = await import('@licet/policy');
   const client = await opened.as({ token: opened.operatorToken ?? (await operatorToken(opened.origin)) });
   try {
-    const answer = await signAndPublish(client, bundle, {
+    const answer = await signAndPublish(client, assembleBundle(files), {
       origin: folder.origin,
       authorVkey: folder.vkeys.author,
+      tests: testFiles(files),
     });
     if (answer.verdict !== 'done')
       throw new CliError(
@@ -119,23 +121,21 @@ export async function publishFirst(
   return { workspace, observing: options.observe === true };
 }
 
-async function firstBundle(
+async function firstFiles(
   options: MakeOptions,
   workspace: string,
   plane: { readonly origin: string; readonly tenant: string },
-): Promise<Bundle> {
-  const { assembleBundle, starterPolicy } = await import('@licet/policy');
-  if (options.policy !== undefined) return assembleBundle(await readBundleFolder(options.policy));
-  return assembleBundle(
-    starterPolicy({
-      workspace,
-      observe: options.observe === true,
-      origin: plane.origin,
-      tenant: plane.tenant,
-      ...(options.program === undefined ? {} : { programs: options.program }),
-      ...(options.actions === undefined ? {} : { actions: options.actions }),
-    }),
-  );
+): Promise<BundleFiles> {
+  const { starterPolicy } = await import('@licet/policy');
+  if (options.policy !== undefined) return readBundleFolder(options.policy);
+  return starterPolicy({
+    workspace,
+    observe: options.observe === true,
+    origin: plane.origin,
+    tenant: plane.tenant,
+    ...(options.program === undefined ? {} : { programs: options.program }),
+    ...(options.actions === undefined ? {} : { actions: options.actions }),
+  });
 }
 
 /** The folder that agents may work in, made when it is not there, under its real name: policies speak of that one. */

@@ -10,11 +10,15 @@ import type { Output } from './output.ts';
 export async function signAndPublish(
   client: Pick<PlaneClient, 'publish'>,
   bundle: Bundle,
-  plane: { readonly origin: string; readonly authorVkey: string },
+  plane: {
+    readonly origin: string;
+    readonly authorVkey: string;
+    readonly tests: Readonly<Record<string, Json>>;
+  },
 ): Promise<OperatorAnswer> {
   const { readSeed, signBundle, statePaths } = await import('@licet/server');
   const seed = await readSeed(statePaths(stateFolderOf(), plane.origin).authorSeed);
-  return client.publish(signBundle(bundle, seed, plane.authorVkey) as unknown as Json);
+  return client.publish(signBundle(bundle, seed, plane.authorVkey) as unknown as Json, plane.tests);
 }
 
 /** Returns a unified diff from the active bundle to the new one, file by file; empty when they say the same. */

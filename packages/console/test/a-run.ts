@@ -147,6 +147,16 @@ async function publishWithoutLimits(stage: Stage): Promise<void> {
     'bundle.json': JSON.stringify({ ...head, version: (active?.version ?? 0) + 1, containment: [] }),
   });
   const seed = await readSeed(statePaths(join(folder, 'state'), origin).authorSeed);
-  const published = await stage.operator.publish(signBundle(bundle, seed, vkeys.author) as never);
+  const published = await stage.operator.publish(signBundle(bundle, seed, vkeys.author) as never, {
+    'closed.test.json': {
+      tests: [
+        {
+          name: 'nothing permits the self-test',
+          given: { user: 'nobody', action: 'licet/self-test', args: {} },
+          expect: { verdict: 'deny' },
+        },
+      ],
+    },
+  });
   if (published.verdict !== 'done') throw new Error(`not published: ${JSON.stringify(published)}`);
 }

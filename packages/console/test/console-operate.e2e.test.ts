@@ -102,6 +102,10 @@ test('a policy is edited, tested here, signed on the author’s machine, publish
     env: { ...process.env, LICET_STATE: dirname(stage.plane.trustPath) },
   });
   await signed.fill(stdout);
+  // Without a test the plane would not publish it, and the page does not ask.
+  await page.getByLabel('Or tests, JSON').fill('');
+  await page.getByText('Open or paste tests: they go with it.').first().waitFor();
+  await page.getByLabel('Or tests, JSON').fill(test('allow'));
   await page.getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published and in force.').waitFor();
   expect((await stage.operator.bundles()).find(({ active }) => active)?.version).toBe(2);

@@ -13,8 +13,8 @@ export const answered = ({ reply, entries, notes, consistency }: CommitResult): 
 });
 
 /** What is asked cannot be, whatever the policy: nothing was appended for it. */
-export const conflict = (code: string, exec: string): Answered => ({
-  reply: { kind: 'conflict', code, exec },
+export const conflict = (code: string, exec: string, detail?: string): Answered => ({
+  reply: { kind: 'conflict', code, exec, ...(detail === undefined ? {} : { detail }) },
   entries: [],
   notes: [],
 });

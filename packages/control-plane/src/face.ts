@@ -13,6 +13,7 @@ import type { FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Enrolment, Reply } from './core/commands.ts';
 import type { ActiveContainment, ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
 import type { Committed } from './ports.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 /** A commit's reply with its evidence. */
 export interface Answered {
@@ -60,6 +61,23 @@ export interface EvidenceParts {
   readonly bundles: readonly Json[];
   readonly mandates?: readonly Json[];
   readonly standing?: readonly Json[];
+}
+
+/** A publication that waits for a second person: what there is to judge (RULE 34). */
+export interface Proposal {
+  readonly exec: string;
+  /** Leaf of the hold. */
+  readonly hold: string;
+  readonly group: string;
+  readonly untilMs: number;
+  /** Who asked for it. */
+  readonly by: string;
+  readonly layer: 'org' | 'team';
+  readonly version: number;
+  readonly digest: string;
+  readonly signed: Json;
+  readonly tests: Json;
+  readonly rehearsal: Rehearsal;
 }
 
 /** The organisation above a plane (RULE 20). */
@@ -242,6 +260,8 @@ export interface Plane {
   organisation(): Promise<Organisation | undefined>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
+  /** Publications that wait for a second person. */
+  proposals(): Promise<readonly Proposal[]>;
   /** Problems of a bundle, without publishing it. */
   check(bundle: Json): Promise<{
     readonly ok: boolean;

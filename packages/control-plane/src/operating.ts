@@ -5,6 +5,8 @@ import { answered, refusedUnrecorded } from './answers.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { Caller, Command, Effect } from './core/commands.ts';
+import { heldBefore } from './core/operate.ts';
+import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered } from './face.ts';
 import { settingsDigest } from './entering.ts';
@@ -14,7 +16,8 @@ import { checkedMandate } from './mandates.ts';
 import { checkOrgKey } from './organisation.ts';
 import { checkPublication } from './publication.ts';
 import { recallOperation } from './recall.ts';
-import { commitRecord } from './records.ts';
+import { commitRecord, recordOf, type RecordBody } from './records.ts';
+import { testsDigest } from './rehearsal.ts';
 import { isIdempotencyKey, recognition, requestDigest } from './request-ids.ts';
 import { loggedScope } from './scopes.ts';
 import { Snapshot } from './snapshot.ts';
@@ -36,14 +39,11 @@ export async function operate(
   const exec = uuidv7(clock.nowMs(), random.bytes(10));
   const args = operatorArguments(effect);
   const recordKey = random.bytes(32);
-  const question = { args, resources: [] };
-  const { commitments, body } = commitRecord(recordKey, question, { inputs: { effect: args } }, undefined);
-  const command: Command = {
-    kind: 'operate',
+  const question = {
+    kind: 'operate' as const,
     exec,
     caller,
     effect,
-    commitments,
     request: requestDigest({ op: effect.op, args }),
     idem: idemDigest(caller.jkt, key),
     recognition: recognition(tenantKey, {
@@ -56,18 +56,20 @@ export async function operate(
     }),
     instance: instanceDigest(random.bytes(16)),
   };
-  const record = { id: exec, key: recordKey, body: body as unknown as Json };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const snapshot = new Snapshot(store);
-    if (effect.op === 'publish') {
-      const refused = await checkPublication(context, effect, snapshot);
-      if (refused !== undefined) return refused;
-    }
-    if (effect.op === 'org-key') {
-      const refused = await checkOrgKey(context, effect, snapshot);
-      if (refused !== undefined) return refused;
-    }
-    const committed = await commitOn(context, command, snapshot, {
+    const seen = await examine(context, effect, snapshot);
+    if ('refused' in seen) return seen.refused;
+    const inputs = { effect: args, ...seen.inputs };
+    const before = await continued(context, question, snapshot);
+    const key = before?.key ?? recordKey;
+    const { commitments, body } = commitRecord(key, { args, resources: [] }, { inputs }, before?.body);
+    const record = { id: before?.exec ?? exec, key, body: body as unknown as Json };
+    const found = {
+      ...(before === undefined ? {} : { continues: before.exec }),
+      ...(seen.observing === true ? { observing: true as const } : {}),
+    };
+    const committed = await commitOn(context, { ...question, ...found, commitments }, snapshot, {
       lane: 'safety',
       seen: options.seen,
       record,
@@ -81,6 +83,46 @@ export async function operate(
     return answer;
   }
   return refusedUnrecorded(exec, 'contended');
+}
+
+/** The held operation that this caller has come back for, with its record. */
+async function continued(
+  { store }: PlaneContext,
+  question: Parameters<typeof heldBefore>[1],
+  snapshot: Snapshot,
+): Promise<{ readonly exec: string; readonly key: Uint8Array; readonly body: RecordBody } | undefined> {
+  await snapshot.load([
+    { kind: 'hold', id: question.recognition },
+    { kind: 'clock', id: SELF },
+  ]);
+  const hold = snapshot.get('hold', question.recognition);
+  if (hold !== undefined) await snapshot.load([{ kind: 'execution', id: hold.exec }]);
+  const row = heldBefore(snapshot, question);
+  const record = row === undefined ? undefined : await recordOf(store, row);
+  return row === undefined || record === undefined ? undefined : { exec: row.exec, ...record };
+}
+
+/** What Prepare looks at for an effect, held fast until the commit: why it cannot be, or what else its inputs say. */
+async function examine(
+  context: PlaneContext,
+  effect: Effect,
+  snapshot: Snapshot,
+): Promise<
+  | { readonly refused: Answered }
+  | { readonly inputs: { readonly [name: string]: Json }; readonly observing?: boolean }
+> {
+  if (effect.op === 'org-key') {
+    const refused = await checkOrgKey(context, effect, snapshot);
+    return refused === undefined ? { inputs: {} } : { refused };
+  }
+  if (effect.op !== 'publish') return { inputs: {} };
+  const checked = await checkPublication(context, effect, snapshot);
+  if ('refused' in checked) return checked;
+  const { signed, tests } = effect;
+  return {
+    inputs: { signed: signed as Json, tests, rehearsal: checked.rehearsal as unknown as Json },
+    observing: checked.observing,
+  };
 }
 
 /** The effect as it is logged: scopes by their names in the log, facts with what is wrong with them. */
@@ -100,14 +142,16 @@ async function follow(context: PlaneContext, effect: Effect): Promise<void> {
   if (effect.op === 'clock') await endSegment(context);
 }
 
-/** What an operator's action says, as arguments of its execution; a bundle is named by its digest, a mandate's body by its commitment. */
+/** What an operator's action says, as arguments of its execution; a bundle and its tests are named by their digests, a mandate's body by its commitment. */
 function operatorArguments(effect: Effect): { readonly [name: string]: Json } {
   const {
     op: _,
     signed: __,
     opened: ___,
-    ...args
+    ...rest
   } = effect as unknown as Readonly<Record<string, Json | undefined>>;
+  // What is approved is that bundle with those tests; the report of the rehearsal is made anew each time.
+  const args = effect.op === 'publish' ? { ...rest, tests: testsDigest(effect.tests) } : rest;
   return Object.fromEntries(
     Object.entries(args).filter((pair): pair is [string, Json] => pair[1] !== undefined),
   );

@@ -31,6 +31,7 @@ import {
   previewContainment,
   standing,
 } from './reading.ts';
+import { proposals } from './rehearsal.ts';
 import { cancel, redeem, renew, report } from './running.ts';
 import { endSegment, tick } from './ticking.ts';
 
@@ -75,6 +76,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     mandateEntry: (index) => mandateEntry(context, index),
     organisation: () => organisation(context),
     declaredFacts: () => declaredFacts(context),
+    proposals: () => proposals(context),
     replay: (bundle, limit) => replayBundle(context, bundle, limit),
     state: () => condition(context),
     close: async () => store.close(),

@@ -6,49 +6,64 @@ import {
   parseBundle,
   PolicyError,
   replay as replayDecisions,
+  type LoadedBundle,
   type RecordedDecision,
   type SignedBundle,
 } from '@licet/policy';
 import { conflict } from './answers.ts';
+import type { BundleKeeper } from './bundle-keeper.ts';
 import type { PlaneContext } from './context.ts';
 import type { Effect } from './core/commands.ts';
-import type { ExecutionRow } from './core/rows.ts';
+import type { ExecutionRow, PolicyRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Answered, Plane } from './face.ts';
 import { policyOf } from './look-up.ts';
 import { recordOf } from './records.ts';
+import { rehearse, type Rehearsal } from './rehearsal.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Why this bundle may not be published over the one in force, which the snapshot holds fast until the commit. */
 export async function checkPublication(
-  { keeper, origin, tenant }: PlaneContext,
+  context: PlaneContext,
   effect: Effect & { readonly op: 'publish' },
   snapshot: Snapshot,
-): Promise<Answered | undefined> {
+): Promise<{ readonly refused: Answered } | { readonly rehearsal: Rehearsal; readonly observing: boolean }> {
+  const { keeper, origin, tenant } = context;
+  const refused = (code: string, detail?: string) => ({ refused: conflict(code, '', detail) });
   await snapshot.load([
     { kind: 'policy', id: SELF },
     { kind: 'plane', id: SELF },
   ]);
   const inForce = snapshot.get('policy', SELF);
-  await keeper.ensure(inForce);
   const signed = effect.signed as SignedBundle;
   const { bundle } = signed;
   if (bundle.layer === 'team' && (bundle.origin !== origin || bundle.tenant !== tenant))
-    return conflict('bundle_of_another_plane', '');
+    return refused('bundle_of_another_plane');
   // RULE 20: the organisation's names the organisation that genesis pinned, whoever hands it in.
   if (bundle.layer === 'org' && bundle.org !== snapshot.get('plane', SELF)?.org?.id)
-    return conflict('bundle_of_another_organisation', '');
-  if (bundleDigest(bundle) !== effect.digest) return conflict('bundle_digest', '');
+    return refused('bundle_of_another_organisation');
+  if (bundleDigest(bundle) !== effect.digest) return refused('bundle_digest');
   // RULE 20: what the log will say is what the authors signed; an old bundle under a new number is a rollback.
   const { layer, version, sigs } = effect;
   const same = layer === bundle.layer && version === bundle.version;
   if (!same || canonicalize(sigs as unknown as Json) !== canonicalize(signed.sigs as unknown as Json))
-    return conflict('bundle_digest', '');
+    return refused('bundle_digest');
   await keeper.verifyAuthors(signed);
   const loaded = await keeper.trial(parseBundle(bundle), inForce);
-  // A bundle in force that cannot be loaded denies everything: leaving that for observing takes two as well.
-  const turnsObserving = loaded.observing && inForce?.team !== undefined && keeper.loaded?.observing !== true;
-  return turnsObserving === effect.observing ? undefined : conflict('observing', '');
+  const tried = await rehearse(context, effect, loaded);
+  return 'code' in tried
+    ? refused(tried.code, tried.detail)
+    : { rehearsal: tried, observing: await stopsNothing(keeper, inForce) };
+}
+
+/** Whether the bundle in force, all of it, is one that stops nothing. One that cannot be loaded stops everything. */
+async function stopsNothing(keeper: BundleKeeper, inForce: PolicyRow | undefined): Promise<boolean> {
+  await keeper.ensure(inForce);
+  const { loaded } = keeper;
+  return (
+    loaded?.observing === true &&
+    loaded.refs.every(({ layer, digest }) => inForce?.[layer]?.digest === digest)
+  );
 }
 
 /** Problems of a bundle, without publishing it. */
@@ -65,11 +80,20 @@ export async function checkBundle({ store, keeper }: PlaneContext, value: Json):
 
 /** Decides recorded decisions again under another bundle: at most `limit`, the newest ones. */
 export async function replayBundle(
-  { store, engine, keeper }: PlaneContext,
+  context: PlaneContext,
   value: Json,
   limit: number,
 ): ReturnType<Plane['replay']> {
-  const loaded = await keeper.trial(parseBundle(value), await policyOf(store));
+  const { store, keeper } = context;
+  return replayOn(context, await keeper.trial(parseBundle(value), await policyOf(store)), limit);
+}
+
+/** The same under a bundle that is loaded already. */
+export async function replayOn(
+  { store, engine }: PlaneContext,
+  loaded: LoadedBundle,
+  limit: number,
+): ReturnType<Plane['replay']> {
   const rows = await store.list({ kind: 'execution', limit });
   const decisions: RecordedDecision[] = [];
   for (const { value: row } of rows) {

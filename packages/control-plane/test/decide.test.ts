@@ -118,7 +118,7 @@ describe('rule 4: what changes between prepare and apply makes the decision stal
     ],
     [
       'the bundle',
-      (w) => w.plane.operate(as('author-1'), publishing({ ...bundle, version: 2, policies: [] })),
+      (w) => w.together(publishing({ ...bundle, version: 2, policies: [] }), 'author-1', 'operator-1'),
       'deny:policy',
     ],
     [
@@ -302,7 +302,7 @@ describe('rule 6: idempotency', () => {
     expect(word(await world.plane.decide(as('agent-1'), request))).toBe('deny:expired');
   });
   test('a refusal is remembered too', async () => {
-    const world = await aWorld();
+    const world = await aWorld({ people: 1 });
     const idempotencyKey = base64url(new Uint8Array(16).fill(3));
     const ask = { idempotencyKey, arguments: { path: '/etc/passwd' } };
     await world.decide(ask);

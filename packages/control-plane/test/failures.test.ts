@@ -169,7 +169,7 @@ describe('the bundle fails', () => {
     });
     const [permit, running] = [await world.permitted(), await world.started()];
     broken = true;
-    await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 })));
+    await world.together(publishing(aBundle({ version: 2 })), 'author-1', 'operator-1');
     expect(word(await world.decide())).toBe('deny:no_bundle');
     expect(word(await world.redeem(permit))).toBe('deny:no_bundle');
     expect(word(await world.renew(running))).toBe('deny:no_bundle');

@@ -75,7 +75,7 @@ describe('lifting a hold', () => {
     const world = await aWorld();
     const { exec, hold } = await world.held();
     await both(world, exec, hold);
-    await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 })));
+    await world.together(publishing(aBundle({ version: 2 })), 'author-1', 'operator-1');
     expect(word(await world.decide(MOVE))).toBe('hold:policy');
     const second = (await world.row(exec)).hold!.leaf;
     expect(second).not.toBe(hold);
@@ -145,7 +145,7 @@ describe('lifting a hold', () => {
     const permit = await world.permitted({ ...MOVE, start: true });
     world.later(9_000);
     expect(word(await world.renew(permit, 1))).toBe('renewed');
-    await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 })));
+    await world.together(publishing(aBundle({ version: 2 })), 'author-1', 'operator-1');
     expect(word(await world.renew(permit, 2))).toBe('renewed');
   });
 });

@@ -1,5 +1,13 @@
 /** Goal: what people do to the plane is decided by a policy no bundle can change (RULE 7, 20, 34, 35, 39). */
-import { activeDigest, canonicalBytes, leafHash, base64url, type Entry } from '@licet/evidence';
+import {
+  activeDigest,
+  base64url,
+  canonicalBytes,
+  leafHash,
+  verifyCommitment,
+  type Entry,
+  type Json,
+} from '@licet/evidence';
 import { describe, expect, test } from 'vitest';
 import { OPERATOR_POLICY, type Effect } from '../src/index.ts';
 import {
@@ -16,6 +24,7 @@ import {
   publishing,
   signed,
   T0,
+  TESTS,
   TENANT,
   word,
   type World,
@@ -182,19 +191,88 @@ describe('publishing', () => {
     expect(await codeOf(world.plane.operate(as('author-1'), publishing(broken)))).toMatch(/^ERR_/);
     expect(word(await world.decide())).toBe('permitted');
   });
-  test('rule 34: going back to observing takes two people, whoever says otherwise', async () => {
+  test('rule 34: it takes a second person, to observing too, and what is approved is that bundle with those tests', async () => {
     const text = '@id("observe") permit (principal, action in Action::"licet/governed", resource);';
-    const world = await aWorld({});
-    const observing = aBundle({ version: 2, policies: [{ name: 'p.cedar', text }] });
-    const answer = await world.plane.operate(as('author-1'), publishing(observing));
-    expect(word(answer)).toBe('conflict:observing');
-    expect(word(await world.plane.operate(as('author-1'), publishing(observing, { observing: true })))).toBe(
+    const world = await aWorld();
+    const observing = publishing(aBundle({ version: 2, policies: [{ name: 'p.cedar', text }] }));
+    const { reply } = await world.plane.operate(as('author-1'), observing);
+    expect(word({ reply })).toBe('hold:held');
+    const [proposal] = await world.plane.proposals();
+    const { exec } = reply as { readonly exec: string };
+    expect(proposal).toMatchObject({ exec, by: 'author-1', version: 2, rehearsal: { tests: { passed: 1 } } });
+    // Its author is no second person; an approver is, of whatever group.
+    expect(word(await world.approve(exec, proposal!.hold, 'second-person', 'author-1'))).toBe(
+      'conflict:may_not_approve',
+    );
+    expect(word(await world.approve(exec, proposal!.hold, 'second-person', 'finance-1'))).toBe('approval');
+    const other = {
+      ...observing,
+      tests: { ...TESTS, 'more.test.json': TESTS['closed.test.json'] },
+    } as Effect;
+    expect(word(await world.plane.operate(as('author-1'), other))).toBe('hold:held');
+    expect(word(await world.plane.operate(as('author-1'), observing))).toBe('operated');
+    // The permit's commitments open from its record, as those of any execution.
+    const row = await world.row(exec);
+    const opened = await world.plane.opened(exec);
+    expect(row.state).toBe('completed');
+    expect(opened).toMatchObject({ arguments: { version: 2, tests: expect.any(String) } });
+  });
+  test('rule 34: what replaces a bundle that stops nothing takes one person; what replaces that one takes two', async () => {
+    const text = '@id("observe") permit (principal, action in Action::"licet/governed", resource);';
+    const world = await aWorld({ bundle: aBundle({ policies: [{ name: 'p.cedar', text }] }) });
+    expect(word(await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 }))))).toBe(
+      'operated',
+    );
+    expect(word(await world.plane.operate(as('author-1'), publishing(aBundle({ version: 3 }))))).toBe(
       'hold:held',
     );
   });
+  test('rule 34: the first bundle of a plane takes the place of none', async () => {
+    const world = await aWorld({ bundle: null });
+    expect(word(await world.plane.operate(as('author-1'), publishing(aBundle())))).toBe('operated');
+    expect(word(await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 }))))).toBe(
+      'hold:held',
+    );
+  });
+  test('a test that does not hold, or none at all: refused, and nothing is appended', async () => {
+    const world = await aWorld({ people: 1 });
+    const size = (await world.entries()).length;
+    const failing = structuredClone(TESTS) as unknown as Record<
+      string,
+      { tests: { name: string; expect: { verdict: string } }[] }
+    >;
+    failing['closed.test.json']!.tests[0]!.expect.verdict = 'allow';
+    const bundle = aBundle({ version: 2 });
+    const failed = await world.plane.operate(as('author-1'), publishing(bundle, { tests: failing as never }));
+    expect(failed.reply).toMatchObject({ kind: 'conflict', code: 'tests_failed' });
+    expect((failed.reply as { readonly detail: string }).detail).toContain('nothing permits the self-test');
+    expect(word(await world.plane.operate(as('author-1'), publishing(bundle, { tests: {} })))).toBe(
+      'conflict:tests_missing',
+    );
+    const malformed = publishing(bundle, { tests: { 'a.test.json': { tests: 'all' } } });
+    expect(await codeOf(world.plane.operate(as('author-1'), malformed))).toBe('ERR_TEST_FORMAT');
+    expect(await world.entries()).toHaveLength(size);
+  });
+  test('the second person sees what recorded decisions would become, as the plane decided them again', async () => {
+    const world = await aWorld();
+    const { exec } = await world.permitted();
+    await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2, policies: [] })));
+    const [proposal] = await world.plane.proposals();
+    expect(proposal!.rehearsal.replay).toMatchObject({
+      decided: 1,
+      changed: [{ executionId: exec, from: 'allow', to: 'deny' }],
+    });
+    const [refusal] = (await world.all('refusal')).slice(-1);
+    const parts = (await world.plane.evidence('execution', proposal!.exec))!;
+    const { inputs } = parts.executions[proposal!.exec] as unknown as {
+      readonly inputs: { readonly disclosed: readonly [string, string, { rehearsal: Json }][] };
+    };
+    expect(inputs.disclosed[0]![2].rehearsal).toEqual(proposal!.rehearsal);
+    expect(verifyCommitment('input', refusal!.inputs!, inputs.disclosed as never, [])).toBeDefined();
+  });
   test('the floor is raised by two, and refuses what is below it', async () => {
     const world = await aWorld();
-    await world.plane.operate(as('author-1'), publishing(aBundle({ version: 2 })));
+    await world.together(publishing(aBundle({ version: 2 })), 'author-1', 'operator-1');
     const floor: Effect = { op: 'floor', layer: 'team', floor: 2 };
     expect(word(await world.together(floor, 'author-1', 'operator-1'))).toBe('operated');
     expect((await world.all('policy')).at(-1)).toMatchObject({ op: 'floor', floor: 2, version: 2 });

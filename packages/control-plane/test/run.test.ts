@@ -90,7 +90,7 @@ describe('redeeming', () => {
     ],
     [
       'a stricter bundle',
-      (w) => w.plane.operate(as('author-1'), publishing(aBundle({ version: 2, policies: [] }))),
+      (w) => w.together(publishing(aBundle({ version: 2, policies: [] })), 'author-1', 'operator-1'),
       'deny:policy',
     ],
     [
@@ -158,7 +158,7 @@ describe('renewing', () => {
     ],
     [
       'a stricter bundle',
-      (w) => w.plane.operate(as('author-1'), publishing(aBundle({ version: 2, policies: [] }))),
+      (w) => w.together(publishing(aBundle({ version: 2, policies: [] })), 'author-1', 'operator-1'),
       'deny:policy',
     ],
     ['the end of its lease', async (w) => w.later(10_001), 'deny:expired'],

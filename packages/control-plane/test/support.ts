@@ -223,6 +223,19 @@ export function signed(bundle: Bundle): SignedBundle {
   return { bundle, sigs: [{ by, sig: signRaw(org ? 'org' : 'author', bundleHash(bundle)) }] };
 }
 
+/** A test that every bundle passes: publishing needs one. */
+export const TESTS = {
+  'closed.test.json': {
+    tests: [
+      {
+        name: 'nothing permits the self-test',
+        given: { user: 'nobody', action: 'licet/self-test', args: {} },
+        expect: { verdict: 'deny' },
+      },
+    ],
+  },
+};
+
 export function publishing(bundle: Bundle, more: Partial<Effect & { readonly op: 'publish' }> = {}): Effect {
   const whole = signed(bundle);
   return {
@@ -232,7 +245,7 @@ export function publishing(bundle: Bundle, more: Partial<Effect & { readonly op:
     version: bundle.version,
     sigs: whole.sigs,
     signed: whole,
-    observing: false,
+    tests: TESTS,
     ...more,
   };
 }

@@ -46,6 +46,7 @@ interface ScopeBody {
   readonly scope: { readonly kind: ScopeKind; readonly id: string };
   readonly idempotencyKey?: string;
 }
+type TestFiles = { readonly [file: string]: Json };
 const MAX_LIST = 1_000;
 
 /** Returns the handlers. */
@@ -339,20 +340,26 @@ export function peopleHandlers(parts: Parts): Handlers {
       return { items };
     },
     async publish(context) {
-      const signed = readSigned((context.body as { readonly signed: Json }).signed);
+      const { signed: given, tests } = context.body as { readonly signed: Json; readonly tests?: TestFiles };
+      const signed = readSigned(given);
       const { bundle, sigs } = signed;
-      const effect = {
-        op: 'publish',
-        layer: bundle.layer,
-        digest: bundleDigest(bundle),
-        version: bundle.version,
-        sigs,
-        signed,
-      } as const;
-      const answered = await operate(context, { ...effect, observing: false });
-      // Whether it turns to observing is the plane's to say; it is asked again with the answer, and then takes two people.
-      const observing = answered.reply.kind === 'conflict' && answered.reply.code === 'observing';
-      return presentOperated(observing ? await operate(context, { ...effect, observing: true }) : answered);
+      const { layer, version } = bundle;
+      const digest = bundleDigest(bundle);
+      return presentOperated(
+        await operate(context, { op: 'publish', layer, digest, version, sigs, signed, tests: tests ?? {} }),
+      );
+    },
+    async proposals() {
+      const found = await plane.proposals();
+      return {
+        items: found.map(({ exec, untilMs, rehearsal, ...said }) => ({
+          executionId: exec,
+          until: untilMs,
+          ...said,
+          passed: rehearsal.tests.passed,
+          replay: rehearsal.replay,
+        })),
+      };
     },
     checkBundle: ({ body }) => plane.check((body as { readonly bundle: Json }).bundle),
     replay: ({ body }) => {

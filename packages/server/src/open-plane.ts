@@ -13,7 +13,7 @@ import {
   type Trust,
 } from '@licet/evidence';
 import type { Clock, Random, Resolver } from '@licet/control-plane';
-import { assembleBundle, starterPolicy } from '@licet/policy';
+import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
 import { holdDataFolder, type DataFolderLock } from '@licet/store';
 import {
   clientOver,
@@ -290,7 +290,9 @@ async function publishStarter(
   if (operator === undefined) throw new ServerError('ERR_SERVER_DATA', 'no operator is known');
   const { parts, service, principals } = owner;
   const calls = localCalls({ parts, service, principals, jkt: operator.jkt, deadlineMs: 30_000 });
-  const answer = await calls.call('publish', { body: { signed: signed as unknown as Json } });
+  const answer = await calls.call('publish', {
+    body: { signed: signed as unknown as Json, tests: testFiles(files) },
+  });
   if (answer.verdict !== 'done')
     throw new ServerError('ERR_SERVER_DATA', `the starter policy was not published: ${answer.code}`);
 }

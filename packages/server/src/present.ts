@@ -123,7 +123,7 @@ export function unexpected(reply: Reply): PlaneError {
     return new PlaneError('internal', `internal: unexpected reply ${reply.kind}`);
   return new PlaneError(
     CONFLICTS[reply.code] ?? 'conflict',
-    `${reply.code}: the execution or object does not allow this now`,
+    `${reply.code}: ${reply.detail ?? 'the execution or object does not allow this now'}`,
   );
 }
 

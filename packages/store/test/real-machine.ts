@@ -138,7 +138,7 @@ export function realMachine(name: string, place: () => Promise<Place>): void {
           version: 1,
           sigs: [{ by: 'operator-1', sig: 'A'.repeat(86) }],
           signed: { policies: 'permit (principal, action, resource);' },
-          observing: false,
+          tests: {},
         }),
       );
       expect(publish.reply.kind).toBe('operated');

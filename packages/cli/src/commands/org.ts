@@ -115,7 +115,7 @@ function addPublish(org: Command): void {
     .action(
       action<{ readonly yes?: boolean }>(async ({ options, out }, dir) => {
         const { files, bundle } = await loadOrg(dir!);
-        const { assembleBundle } = await import('@licet/policy');
+        const { assembleBundle, testFiles } = await import('@licet/policy');
         const targets = await targetsOf(options);
         const known = await eachOf(targets, async ({ client }) => ({
           bundles: (await client.bundles()).filter(({ layer }) => layer === 'org'),
@@ -146,7 +146,7 @@ function addPublish(org: Command): void {
         const keys = await readOrganisation(stateFolderOf(), bundle.org!);
         const answers = await eachOf(targets, async ({ client }) => {
           const signed = await signOrgBundle(keys, next, countingOf(await client.organisation()));
-          return client.publish(signed as never);
+          return client.publish(signed as never, testFiles(files));
         });
         return tellAll(out, answers, `version ${version} of ${bundle.org} stands above it`);
       }),

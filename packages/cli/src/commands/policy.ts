@@ -9,7 +9,7 @@ import { cedarEngine } from '../cedar.ts';
 import { action, confirm, withJson, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { count, printable } from '../output.ts';
+import { count, printable, time } from '../output.ts';
 import { dataFolderOf } from '../places.ts';
 import { readBundleFolder, writeBundleFolder, writeVersion } from '../policy-folder.ts';
 import { bundleDiff, showDiff, signAndPublish } from '../publish.ts';
@@ -26,6 +26,7 @@ export function addPolicy(program: Command): void {
   addTools(policy);
   addSign(policy);
   addPublish(policy);
+  addWaiting(policy);
   addExplain(policy);
 }
 
@@ -154,6 +155,36 @@ async function load(dir: string, org?: string) {
   return { files, bundle, loaded, engine };
 }
 
+function addWaiting(policy: Command): void {
+  withPlane(policy.command('waiting'))
+    .summary('publications that wait for a second person')
+    .description(
+      'Publications that wait for a second person: what changes, the tests that the plane ran, what recorded decisions\n' +
+        'would become. Approve one with licet approve ID.',
+    )
+    .action(
+      action(({ options, out }) =>
+        withAttached(options, async ({ client }) => {
+          const [waiting, known] = [await client.proposals(), await client.bundles()];
+          out.document({ ok: true, waiting });
+          for (const { executionId, by, layer, version, until, signed, passed, replay } of waiting) {
+            const active = known.find((item) => item.layer === layer && item.active);
+            const of = (value: unknown): Bundle | undefined =>
+              (value as { readonly bundle?: Bundle } | undefined)?.bundle;
+            out.line(`${out.style('name', executionId)} version ${version} by ${by}, until ${time(until)}`);
+            showDiff(out, bundleDiff(of(active?.signed), of(signed)!));
+            out.line(`  ${count(passed, 'test')} run, none fails`);
+            out.line(`  ${replay.changed.length} of ${replay.decided} recorded decisions would change:`);
+            for (const change of replay.changed)
+              out.line(`    ${change.executionId} ${change.from} → ${change.to}`);
+          }
+          if (waiting.length === 0) out.line('Nothing waits.');
+          return EXIT.ok;
+        }),
+      ),
+    );
+}
+
 function addPublish(policy: Command): void {
   withPlane(policy.command('publish'))
     .summary('sign and publish a bundle folder')
@@ -203,8 +234,15 @@ function addPublish(policy: Command): void {
               ? files['bundle.json']!
               : await writeVersion(dir!, files['bundle.json']!, version);
           const next = assembleBundle({ ...files, 'bundle.json': text });
-          const answer = await signAndPublish(client, next, { origin, authorVkey: vkeys.author });
-          return tellAnswer(out, answer, `version ${version} decides from now on`);
+          const answer = await signAndPublish(client, next, {
+            origin,
+            authorVkey: vkeys.author,
+            tests: testFiles(files),
+          });
+          const code = tellAnswer(out, answer, `version ${version} decides from now on`);
+          if (answer.verdict === 'hold')
+            out.line('Another person sees it with licet policy waiting; then run this command again.');
+          return code;
         });
       }),
     );

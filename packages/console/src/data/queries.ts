@@ -10,6 +10,7 @@ import type {
   MandateView,
   PlaneClient,
   PlaneStatus,
+  ProposalView,
 } from '@licet/api';
 import { get, getBytes } from './call.ts';
 import { isPublic } from './listener.ts';
@@ -136,6 +137,13 @@ export const factsQuery = queryOptions({
 export const bundlesQuery = queryOptions({
   queryKey: ['bundles'],
   queryFn: async ({ signal }) => (await get<{ readonly items: Bundles }>('/v1/bundles', signal)).items,
+});
+
+/** Publications that wait for a second person; made old with the bundles. */
+export const proposalsQuery = queryOptions({
+  queryKey: ['bundles', 'proposals'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly ProposalView[] }>('/v1/bundles/proposals', signal)).items,
 });
 
 /** The newest entries of the public projection, newest first; polled. */

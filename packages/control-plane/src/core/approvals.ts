@@ -30,7 +30,13 @@ export function mayApprove(
   if (approver === undefined || !isSomebody(rows, approver) || approver.kind !== 'user') return false;
   if (ownsPartOf(rows, execution, by)) return false;
   if (group === SECOND_PERSON)
-    return approver.roles.includes('operator') || approver.roles.includes('author');
+    // A policy is judged by whoever writes, runs or approves under it; everything else by whoever runs the plane.
+    return approver.roles.some(
+      (role) =>
+        role === 'operator' ||
+        role === 'author' ||
+        (role === 'approver' && execution.action === 'licet/publish'),
+    );
   if (!approver.roles.includes('approver')) return false;
   // Once the time of an escalation has come, members of that group speak for this one too.
   const also = (askOf(execution, group)?.also ?? []).filter(({ at }) => at <= nowMs);

@@ -246,8 +246,8 @@ export type Effect =
       readonly version: number;
       readonly sigs: readonly { readonly by: string; readonly sig: string }[];
       readonly signed: unknown;
-      /** True when it goes from enforcing to observing: takes two people (DESIGN §6). */
-      readonly observing: boolean;
+      /** Its test files, by name: it is published only when all of them hold. */
+      readonly tests: { readonly [file: string]: Json };
     }
   | { readonly op: 'floor'; readonly layer: 'org' | 'team'; readonly floor: number }
   | {
@@ -312,7 +312,11 @@ export type Effect =
 /** An operator's action: a governed execution of its own, decided by the built-in operator policy. */
 export interface OperateCommand {
   readonly kind: 'operate';
+  /** New id; ignored when `continues` names an operation that is held or approved. */
   readonly exec: string;
+  readonly continues?: string;
+  /** Of a publication: the bundle in force, held fast until the commit, stops nothing. */
+  readonly observing?: true;
   readonly caller: Caller;
   readonly effect: Effect;
   readonly commitments: Commitments;
@@ -452,6 +456,6 @@ export type Reply =
       readonly untilMs: number;
     }
   /** The command cannot apply to the state it found; nothing was written. */
-  | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string }
+  | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string; readonly detail?: string }
   | { readonly kind: 'ticked'; readonly changed: readonly string[] }
   | { readonly kind: 'booted'; readonly incarnation: string };

@@ -14,7 +14,7 @@ import type { Caller, Effect, MandateEffect, OperateCommand } from './commands.t
 import { contain, lift } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import type { Draft } from './draft.ts';
-import type { ExecutionRow, IdentityRow } from './rows.ts';
+import type { ExecutionRow, IdentityRow, RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { settlement } from './meters.ts';
 import { isLastOperator } from './operators.ts';
@@ -26,7 +26,9 @@ import { isPresent } from './vouching.ts';
 export const OPERATOR_POLICY = {
   contain: { role: 'operator', people: 1 },
   lift: { role: 'operator', people: 2 },
-  publish: { role: 'author', people: 1, observing: 2 },
+  // The first bundle takes the place of none, and whatever replaces one that stops nothing stops no less; the
+  // organisation's is by its own signature already (RULE 20).
+  publish: { role: 'author', people: 2, first: 1, overObserving: 1, organisation: 1 },
   floor: { role: 'author', people: 2 },
   identity: { role: 'operator', people: 1 },
   fact: { role: 'operator', people: 1 },
@@ -43,7 +45,13 @@ export const OPERATOR_POLICY = {
   standing: { role: 'approver', people: 1 },
 } as const satisfies Record<
   Effect['op'],
-  { readonly role: string; readonly people: 1 | 2; readonly observing?: 2 }
+  {
+    readonly role: string;
+    readonly people: 1 | 2;
+    readonly first?: 1;
+    readonly overObserving?: 1;
+    readonly organisation?: 1;
+  }
 >;
 
 /** Digest of the operator policy, for `boot`. */
@@ -58,7 +66,7 @@ const HOLD_MS = 900_000;
 const OPERATION_MS = 1_000;
 
 /** Applies an `operate` command. */
-export function operate(draft: Draft, command: OperateCommand): Transition {
+export function operate(draft: Draft, command: OperateCommand): Transition | 'stale' {
   const seen = draft.get('idem', command.idem);
   if (seen !== undefined)
     return draft.reply({ kind: 'decided', exec: seen.exec, sameRequest: seen.request === command.request });
@@ -76,8 +84,9 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
   if (problem !== undefined) return draft.reply({ kind: 'conflict', code: problem });
 
   const before = heldBefore(draft, command);
-  const twoPeople =
-    draft.plane.people === 2 && (rule.people === 2 || (effect.op === 'publish' && effect.observing));
+  // The record is named after the execution that is continued, and says the rest of what it says: no other will do.
+  if (before?.exec !== command.continues) return 'stale';
+  const twoPeople = draft.plane.people === 2 && peopleFor(draft, command) === 2;
   if (
     twoPeople &&
     (before === undefined || !approvedGroups(draft, before, draft.nowMs).includes(SECOND_PERSON))
@@ -85,6 +94,15 @@ export function operate(draft: Draft, command: OperateCommand): Transition {
     return hold(draft, command, actor, before);
   }
   return carryOut(draft, command, actor, before);
+}
+
+/** RULE 34: how many people it takes. */
+function peopleFor(draft: Draft, { effect, observing }: OperateCommand): 1 | 2 {
+  if (effect.op !== 'publish') return OPERATOR_POLICY[effect.op].people;
+  const { people, first, overObserving, organisation } = OPERATOR_POLICY.publish;
+  if (effect.layer === 'org') return organisation;
+  if (draft.get('policy', SELF)?.team === undefined) return first;
+  return observing === true ? overObserving : people;
 }
 
 /** RULE 34: by role; a mandate is also its giver's to grant and to end, and a passkey its owner's to add and to remove. */
@@ -396,10 +414,14 @@ function impossibleMandate(draft: Draft, effect: MandateEffect): string | undefi
   return effect.fault;
 }
 
-function heldBefore(draft: Draft, command: OperateCommand): ExecutionRow | undefined {
-  const hold = draft.get('hold', command.recognition);
-  const row = hold === undefined ? undefined : draft.get('execution', hold.exec);
-  const open = (row?.state === 'held' || row?.state === 'approved') && !isOfOldSegment(draft, row);
+/** The held operation that this caller has come back for. Prepare and Apply ask the same question (RULE 23). */
+export function heldBefore(
+  rows: RowReader,
+  command: Pick<OperateCommand, 'recognition' | 'caller'>,
+): ExecutionRow | undefined {
+  const hold = rows.get('hold', command.recognition);
+  const row = hold === undefined ? undefined : rows.get('execution', hold.exec);
+  const open = (row?.state === 'held' || row?.state === 'approved') && !isOfOldSegment(rows, row);
   return open && row.chain.at(-1)?.id === command.caller.subject ? row : undefined;
 }
 

@@ -180,8 +180,11 @@ function approverOf(
     return `entry ${identity.index} does not register ${entry.by} as a person`;
   if (later !== undefined) return `${entry.by} was changed by entry ${later.index} before they approved`;
   const second = entry.group === SECOND_PERSON;
-  if (!(second ? ['operator', 'author'] : ['approver']).some((role) => roles.includes(role)))
-    return `${entry.by} had no role to approve with`;
+  const publishing = ofType(c, 'refusal').some(
+    (one) => one.id === entry.hold.leaf && one.entry.action === 'licet/publish',
+  );
+  const may = second ? ['operator', 'author', ...(publishing ? ['approver'] : [])] : ['approver'];
+  if (!may.some((role) => roles.includes(role))) return `${entry.by} had no role to approve with`;
   // The group that was asked, or one that it had escalated to by then.
   const asked = [ask.group, ...(ask.also ?? []).filter(({ at }) => at <= entry.at).map(({ group }) => group)];
   return second || asked.some((group) => groups.includes(group))

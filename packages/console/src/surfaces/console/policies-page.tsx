@@ -12,6 +12,7 @@ import { bundlesQuery } from '../../data/queries.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { DiffView } from './diff-view.tsx';
+import { Proposals } from './proposals.tsx';
 import { ShadowFindings } from './shadow-findings.tsx';
 import css from './console.module.css';
 
@@ -50,6 +51,7 @@ function Bundles() {
       title="Policies"
       lead="Two layers decide: the organisation’s, which no team can lift, and the team’s. Signed by their authors, never by the plane."
     >
+      <Proposals />
       <Panel flush>
         {isPending ? (
           <Loading what="bundles" />

@@ -35,19 +35,28 @@ const EXAMPLE = JSON.stringify(
   2,
 );
 
-export function WorkbenchTests({ candidate }: { readonly candidate: Bundle }) {
+const PASTED = 'pasted.test.json';
+
+export function WorkbenchTests({
+  candidate,
+  tests: all,
+  onTests,
+}: {
+  readonly candidate: Bundle;
+  /** Test files by name, as text: they go with the publication. */
+  readonly tests: Readonly<Record<string, string>>;
+  readonly onTests: (tests: Readonly<Record<string, string>>) => void;
+}) {
   const { data: published } = useQuery(bundlesQuery);
-  const [pasted, setPasted] = useState('');
-  const [files, setFiles] = useState<Readonly<Record<string, string>>>({});
   const [results, setResults] = useState<readonly TestResult[]>();
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
-  const all: Readonly<Record<string, string>> =
-    pasted.trim() === '' ? files : { ...files, 'pasted.test.json': pasted };
+  const { [PASTED]: pasted = '', ...files } = all;
+  const paste = (text: string): void => onTests(text.trim() === '' ? files : { ...files, [PASTED]: text });
 
   const open = async (chosen: FileList | null): Promise<void> => {
     const read = await Promise.all([...(chosen ?? [])].map(async (file) => [file.name, await file.text()]));
-    setFiles((old) => ({ ...old, ...(Object.fromEntries(read) as Record<string, string>) }));
+    onTests({ ...all, ...(Object.fromEntries(read) as Record<string, string>) });
   };
   const run = async (): Promise<void> => {
     setBusy(true);
@@ -103,7 +112,7 @@ export function WorkbenchTests({ candidate }: { readonly candidate: Bundle }) {
             value={pasted}
             spellCheck={false}
             placeholder={EXAMPLE}
-            onChange={({ target }) => setPasted(target.value)}
+            onChange={({ target }) => paste(target.value)}
           />
         </label>
       </div>

@@ -51,9 +51,16 @@ export function Workbench({ base }: { readonly base: Bundle }) {
   const replay = useMutation({
     mutationFn: () => post<Replayed>('/v1/bundles/replay', { bundle: candidate }),
   });
+  const [tests, setTests] = useState<Readonly<Record<string, string>>>({});
   const [signed, setSigned] = useState('');
   const publish = useMutation({
-    mutationFn: () => post<OperatorAnswer>('/v1/bundles', { signed: JSON.parse(signed) as unknown }),
+    mutationFn: () =>
+      post<OperatorAnswer>('/v1/bundles', {
+        signed: JSON.parse(signed) as unknown,
+        tests: Object.fromEntries(
+          Object.entries(tests).map(([name, text]) => [name, JSON.parse(text) as unknown]),
+        ),
+      }),
     onSettled: () => client.invalidateQueries(),
   });
   const problems = check.data?.problems ?? [];
@@ -137,7 +144,7 @@ export function Workbench({ base }: { readonly base: Bundle }) {
             )}
           </div>
         </Panel>
-        <WorkbenchTests candidate={candidate} />
+        <WorkbenchTests candidate={candidate} tests={tests} onTests={setTests} />
         <Panel
           title="Replay over recorded decisions"
           aside={
@@ -203,7 +210,8 @@ export function Workbench({ base }: { readonly base: Bundle }) {
               <code>
                 licet policy sign bundle-{candidate.layer}-{candidate.version}.json
               </code>{' '}
-              prints it signed; paste that here.
+              prints it signed; paste that here. The tests above go with it: the plane runs them, and decides
+              recorded decisions again, before a second person is asked.
             </p>
             <label>
               <span>Signed bundle, JSON</span>
@@ -219,7 +227,14 @@ export function Workbench({ base }: { readonly base: Bundle }) {
                 submit
                 kind="primary"
                 busy={publish.isPending}
-                because={missing ?? (signed.trim() === '' ? 'Paste a signed bundle.' : undefined)}
+                because={
+                  missing ??
+                  (Object.keys(tests).length === 0
+                    ? 'Open or paste tests: they go with it.'
+                    : signed.trim() === ''
+                      ? 'Paste a signed bundle.'
+                      : undefined)
+                }
               >
                 Publish
               </Button>
