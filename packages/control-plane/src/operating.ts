@@ -4,7 +4,7 @@ import { base64url, idemDigest, instanceDigest, type Json } from '@licet/evidenc
 import { answered, refusedUnrecorded } from './answers.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
-import type { Caller, Command, Effect } from './core/commands.ts';
+import type { Caller, Effect } from './core/commands.ts';
 import { heldBefore } from './core/operate.ts';
 import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';

@@ -118,7 +118,7 @@ describe('rule 4: what changes between prepare and apply makes the decision stal
     ],
     [
       'the bundle',
-      (w) => w.together(publishing({ ...bundle, version: 2, policies: [] }), 'author-1', 'operator-1'),
+      (w) => w.plane.operate(as('author-1'), publishing({ ...bundle, version: 2, policies: [] })),
       'deny:policy',
     ],
     [

@@ -72,7 +72,6 @@ export function operate(draft: Draft, command: OperateCommand): Transition | 'st
     return draft.reply({ kind: 'decided', exec: seen.exec, sameRequest: seen.request === command.request });
   const { effect } = command;
   const actor = draft.get('identity', command.caller.subject);
-  const rule = OPERATOR_POLICY[effect.op];
   if (
     actor === undefined ||
     !isPresent(draft, actor, command.caller.jkt, draft.nowMs) ||
