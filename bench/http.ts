@@ -7,23 +7,27 @@ export interface HttpCaller {
   close(): void;
 }
 
-/** Returns a caller with at most `connections` connections to `url`. */
-export function httpCaller(url: string, connections: number): HttpCaller {
+/** Returns a caller with at most `connections` connections to `url`, or to a unix socket under that name. */
+export function httpCaller(url: string, connections: number, socketPath?: string): HttpCaller {
   const { hostname, port } = new URL(url);
   const agent = new Agent({ keepAlive: true, maxSockets: connections, scheduling: 'fifo' });
+  const where =
+    socketPath === undefined
+      ? { host: hostname === 'localhost' ? '127.0.0.1' : hostname, port }
+      : { socketPath };
+  const host = port === '' ? hostname : `${hostname}:${port}`;
   return {
     post: (path, headers, body) =>
       new Promise((resolve, reject) => {
         const sent = request(
           {
-            host: hostname === 'localhost' ? '127.0.0.1' : hostname,
-            port,
+            ...where,
             method: 'POST',
             path,
             agent,
             headers: {
               ...headers,
-              host: `${hostname}:${port}`,
+              host,
               'content-type': 'application/json',
               'content-length': String(body.length),
             },

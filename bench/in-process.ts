@@ -1,26 +1,51 @@
 /**
- * Durable permits without HTTP, in a process of its own so that its time is its own: opens a plane on SQLite, asks it
- * through the client that applications use, prints one line of JSON. Arguments: folder, milliseconds per stretch.
+ * Durable permits without HTTP, in a process of its own so that its time is its own: opens a plane, asks it through the
+ * client that applications use, prints one line of JSON. Its one argument is {@link Work} as JSON.
  */
 import { join } from 'node:path';
 import { newPrivateJwk, publicHalf, type PlaneClient } from '@licet/api';
-import { openPlane, OWNER } from '@licet/server';
-import { load, ownCpu, WARM_UP_MS, type Stretch } from './load.ts';
+import type { Json } from '@licet/evidence';
+import { assembleBundle, starterPolicy } from '@licet/policy';
+import { openPlane, OWNER, readPlaneFolder, readSeed, signBundle, statePaths } from '@licet/server';
+import { load, ownCpu, type Stretch } from './load.ts';
 import { aRequest } from './request.ts';
 
-const [root, forMs] = process.argv.slice(2);
-if (root === undefined) throw new Error('usage: in-process.ts FOLDER MILLISECONDS');
+/** What is to be measured. */
+export interface Work {
+  readonly root: string;
+  readonly warmUpMs: number;
+  readonly forMs: number;
+  readonly stretches: readonly {
+    readonly name: string;
+    readonly inFlight: number;
+    readonly start: boolean;
+  }[];
+  /** Policies in force, of which about 20 apply. Default: the starter's. */
+  readonly policies?: number;
+  /** Entries that the log holds before anything is measured. */
+  readonly entries?: number;
+  /** PostgreSQL instead of SQLite: its address. */
+  readonly store?: string;
+}
+
+const { root, warmUpMs, forMs, stretches, policies, entries, store } = JSON.parse(process.argv[2]!) as Work;
 const workspace = join(root, 'workspace');
+const [data, stateDir] = [join(root, 'data'), join(root, 'state')];
+const place = store === undefined ? {} : { store };
 const plane = await openPlane({
-  data: join(root, 'data'),
-  stateDir: join(root, 'state'),
+  ...place,
+  data,
+  stateDir,
   workspace,
   solo: true,
   socket: false,
+  deadlineMs: 60_000,
 });
 const operator = await plane.as({ token: plane.operatorToken! });
 /** RULE 38 caps the permits that one identity leaves unspent: so many take turns, and every stretch brings its own. */
 const AGENTS = 8;
+/** Policies that bear on the request that is measured. */
+const APPLY = 20;
 let agents = 0;
 
 async function anAgent(): Promise<PlaneClient> {
@@ -38,21 +63,57 @@ async function anAgent(): Promise<PlaneClient> {
   return plane.as({ key });
 }
 
-async function stretch(inFlight: number, start: boolean, ms = Number(forMs)): Promise<Stretch> {
+async function stretch(inFlight: number, start: boolean, ms: number): Promise<Stretch> {
   const clients = await Promise.all(Array.from({ length: AGENTS }, anAgent));
   const ask = async (n: number): Promise<void> => {
-    const answer = await clients[n % AGENTS]!.request(aRequest(workspace, n, start));
-    if (answer.verdict !== 'allow') throw new Error(`not permitted: ${answer.code}`);
+    for (;;) {
+      const answer = await clients[n % AGENTS]!.request(aRequest(workspace, n, start));
+      if (answer.verdict === 'allow') return;
+      // What an overloaded machine could not decide in time is asked again, on the same clock.
+      if (answer.code !== 'contended') throw new Error(`not permitted: ${answer.code}`);
+    }
   };
   return load(ask, { inFlight, forMs: ms, cpuUs: ownCpu });
 }
 
-await stretch(64, true, WARM_UP_MS);
-const result = {
-  'permit-inprocess-1': await stretch(1, false),
-  'permit-inprocess-64': await stretch(64, false),
-  'start-inprocess-1': await stretch(1, true),
-  'start-inprocess-64': await stretch(64, true),
-};
+/** Publishes the starter with further permits: some for the action that is measured, the others for another one. */
+async function publish(count: number): Promise<void> {
+  const files = starterPolicy({ workspace });
+  const own = assembleBundle(files).policies.flatMap(
+    ({ text }) => text.match(/^(?:permit|forbid) /gm) ?? [],
+  ).length;
+  const more = Array.from({ length: Math.max(0, count - own) }, (_, i) => {
+    const action = i < APPLY ? 'files/write_file' : 'files/read_file';
+    return `@id("more-${i}")\npermit (principal in AgentGroup::"team-${i}", action == Action::"${action}", resource in Folder::"/srv/${i}");\n`;
+  });
+  const bundle = assembleBundle({ ...files, 'more.cedar': more.join('\n') });
+  const { origin, vkeys } = await readPlaneFolder(data);
+  const seed = await readSeed(statePaths(stateDir, origin).authorSeed);
+  const next = { ...bundle, version: bundle.version + 1 };
+  const answer = await operator.publish(signBundle(next, seed, vkeys.author) as unknown as Json);
+  if (answer.verdict !== 'done') throw new Error(`not published: ${JSON.stringify(answer)}`);
+}
+
+/** Makes the log longer, by the cheapest entry there is: the refusal of an action that no bundle describes. */
+async function fill(size: number): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: AGENTS }, anAgent));
+  let left = size - (await plane.status()).size;
+  await Promise.all(
+    Array.from({ length: 512 }, async (_, n) => {
+      while (left-- > 0)
+        await clients[n % AGENTS]!.request({ ...aRequest(workspace, n, false), action: 'bench/unknown' });
+    }),
+  );
+}
+
+if (policies !== undefined) await publish(policies);
+if (entries !== undefined) await fill(entries);
+await stretch(64, true, warmUpMs);
+const result: Record<string, Stretch> = {};
+for (const { name, inFlight, start } of stretches) {
+  // The path of one alone is another one: it too is warm before it is measured.
+  if (inFlight === 1) await stretch(inFlight, start, warmUpMs / 2);
+  result[name] = await stretch(inFlight, start, forMs);
+}
 await plane.close();
 process.stdout.write(`${JSON.stringify(result)}\n`);
