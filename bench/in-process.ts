@@ -78,7 +78,8 @@ async function stretch(inFlight: number, start: boolean, ms: number): Promise<St
 
 /** Publishes the starter with further permits: some for the action that is measured, the others for another one. */
 async function publish(count: number): Promise<void> {
-  const files = starterPolicy({ workspace });
+  const { origin, tenant, vkeys } = await readPlaneFolder(data);
+  const files = starterPolicy({ workspace, origin, tenant });
   const own = assembleBundle(files).policies.flatMap(
     ({ text }) => text.match(/^(?:permit|forbid) /gm) ?? [],
   ).length;
@@ -87,7 +88,6 @@ async function publish(count: number): Promise<void> {
     return `@id("more-${i}")\npermit (principal in AgentGroup::"team-${i}", action == Action::"${action}", resource in Folder::"/srv/${i}");\n`;
   });
   const bundle = assembleBundle({ ...files, 'more.cedar': more.join('\n') });
-  const { origin, vkeys } = await readPlaneFolder(data);
   const seed = await readSeed(statePaths(stateDir, origin).authorSeed);
   const next = { ...bundle, version: bundle.version + 1 };
   const answer = await operator.publish(signBundle(next, seed, vkeys.author) as unknown as Json);

@@ -42,7 +42,7 @@ import {
 } from './data-folder.ts';
 import { ServerError } from './errors.ts';
 import { localCalls, type Local } from './in-process.ts';
-import type { ListenOptions } from './listeners.ts';
+import { requireTls, type ListenOptions } from './listeners.ts';
 import type { Organisation } from './organisation.ts';
 import { chooseStore } from './open-store.ts';
 import { openOwner, type Owner } from './owner.ts';
@@ -110,6 +110,8 @@ export interface OpenedPlane extends PlaneClient {
  * @throws ServerError, StoreError, PlaneError
  */
 export async function openPlane(options: OpenPlaneOptions): Promise<OpenedPlane> {
+  // Before anything is made: a plane that was made and could not be opened would be left without its first policy.
+  requireTls(options);
   const data = resolve(options.data);
   const stateDir = options.stateDir ?? stateFolder();
   const deadlineMs = options.deadlineMs ?? 2_000;

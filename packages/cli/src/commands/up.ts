@@ -9,7 +9,7 @@ import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { openOptions, organisationOf, publishFirst, type MakeOptions } from '../make-plane.ts';
-import { dataFolderOf, stateFolderOf } from '../places.ts';
+import { dataFolderOf, readInput, stateFolderOf } from '../places.ts';
 import { withMaking } from './init.ts';
 
 /** Ports that are tried first when none is named; that of the control listener is what passkeys are bound to. */
@@ -21,6 +21,10 @@ interface UpOptions extends MakeOptions {
   readonly port?: string;
   readonly publicPort?: string;
   readonly host?: readonly string[];
+  readonly listen?: string;
+  readonly publicListen?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 /** Adds the command. */
@@ -35,6 +39,10 @@ export function addUp(program: Command): void {
     .option('--port <n>', `control listener on loopback (default: ${CONTROL_PORT}, or any free port)`)
     .option('--public-port <n>', `public, redacted listener (default: ${PUBLIC_PORT}, or any free port)`)
     .option('--host <name...>', 'further host names that are accepted, as name:port')
+    .option('--listen <address>', 'address of the control listener; beyond loopback it needs TLS')
+    .option('--public-listen <address>', 'address of the public listener')
+    .option('--tls-cert <file>', 'certificate chain of the control listener, PEM')
+    .option('--tls-key <file>', 'its key, PEM')
     .action(
       action<UpOptions>(async ({ options, out }) => {
         const data = dataFolderOf(options);
@@ -50,7 +58,7 @@ export function addUp(program: Command): void {
           init: options.init !== false,
           controlPort: await portOf(options.port, CONTROL_PORT),
           publicPort: await portOf(options.publicPort, PUBLIC_PORT),
-          ...(options.host === undefined ? {} : { hosts: options.host }),
+          ...(await listening(options)),
         });
         try {
           if (opened.role === 'attached')
@@ -106,7 +114,7 @@ async function upTenants(
     data,
     controlPort: await portOf(options.port, CONTROL_PORT),
     publicPort: await portOf(options.publicPort, PUBLIC_PORT),
-    ...(options.host === undefined ? {} : { hosts: options.host }),
+    ...(await listening(options)),
   });
   try {
     const tenants = await Promise.all(
@@ -133,6 +141,26 @@ async function upTenants(
   } finally {
     await house.close();
   }
+}
+
+/** Where to listen besides loopback, and as whom. */
+async function listening(options: UpOptions): Promise<{
+  readonly hosts?: readonly string[];
+  readonly controlHost?: string;
+  readonly publicHost?: string;
+  readonly tls?: { readonly cert: Uint8Array; readonly key: Uint8Array };
+}> {
+  const { host, listen, publicListen, tlsCert, tlsKey } = options;
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw new CliError('ERR_CLI_USAGE', '--tls-cert and --tls-key go together');
+  return {
+    ...(host === undefined ? {} : { hosts: host }),
+    ...(listen === undefined ? {} : { controlHost: listen }),
+    ...(publicListen === undefined ? {} : { publicHost: publicListen }),
+    ...(tlsCert === undefined || tlsKey === undefined
+      ? {}
+      : { tls: { cert: await readInput(tlsCert), key: await readInput(tlsKey) } }),
+  };
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once, as usual. */
