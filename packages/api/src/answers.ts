@@ -74,6 +74,13 @@ export const HeldAnswer = open({
   holds: list(Group),
   next: text,
   refusal: Type.Optional(Proven),
+  /** AuthZEN, Access Request: where to ask, and until when. */
+  context: Type.Optional(
+    open({
+      evaluation_id: text,
+      access_request: open({ endpoint: text, expires_at: text }),
+    }),
+  ),
 });
 export const DecisionAnswer = Type.Union([PermittedAnswer, DenialAnswer, HeldAnswer]);
 export const RedeemedAnswer = Type.Union([
@@ -125,7 +132,17 @@ export const ExecutionAnswer = open({
       ...Position,
       untilMs: Whole,
       groups: list(Group),
-      approvals: list(open({ group: text, by: text, verdict: text })),
+      approvals: list(
+        open({
+          group: text,
+          by: text,
+          verdict: text,
+          atMs: Type.Optional(Whole),
+          reason: Type.Optional(text),
+          note: Type.Optional(text),
+          standing: Type.Optional(Digest),
+        }),
+      ),
     }),
   ),
   arguments: Type.Optional(Type.Union([Type.Literal('erased'), AnyObject])),
@@ -173,6 +190,44 @@ export const RegisteredAnswer = Type.Union([
 ]);
 export const ApprovedAnswer = open({ executionId: ExecutionId, complete: Type.Boolean(), approval: Proven });
 export const ApprovalsAnswer = open({ items: list(ExecutionAnswer) });
+export const ApprovedManyAnswer = open({
+  items: list(
+    Type.Union([
+      open({ executionId: ExecutionId, ok: Type.Literal(true), complete: Type.Boolean(), approval: Proven }),
+      open({ executionId: ExecutionId, ok: Type.Literal(false), code: text, message: text }),
+    ]),
+  ),
+});
+export const StandingAnswer = open({
+  items: list(
+    open({
+      leaf: Digest,
+      index: Whole,
+      group: text,
+      by: text,
+      atMs: Whole,
+      exp: Whole,
+      count: Whole,
+      used: Whole,
+      revoked: Type.Boolean(),
+      scope: Type.Optional(AnyJson),
+    }),
+  ),
+});
+export const AccessTaskAnswer = open({
+  task: open({
+    id: ExecutionId,
+    status: Type.Union([
+      Type.Literal('pending'),
+      Type.Literal('approved'),
+      Type.Literal('denied'),
+      Type.Literal('expired'),
+      Type.Literal('cancelled'),
+    ]),
+    status_endpoint: text,
+    expires_at: text,
+  }),
+});
 export const PreviewAnswer = open({ executions: list(ExecutionAnswer), agents: list(text) });
 export const ContainmentsAnswer = open({
   epoch: Whole,

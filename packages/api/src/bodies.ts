@@ -108,6 +108,11 @@ export const ResolveBody = closed({
   status: Type.Union([Type.Literal('completed'), Type.Literal('failed'), Type.Literal('halted')]),
   reason: Code,
 });
+/** Of a rejection: a code for the log, and words that are kept beside it. */
+const RejectionBody = closed({
+  code: Code,
+  text: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+});
 export const ApproveBody = closed({
   hold: Digest,
   group: Id,
@@ -115,6 +120,7 @@ export const ApproveBody = closed({
   expires: Type.Optional(Whole),
   /** A passkey's signature over exactly this, `expires` included; without it, it is the word of a token. */
   assertion: Type.Optional(AssertionBody),
+  reason: Type.Optional(RejectionBody),
 });
 export const ApprovalSubjectBody = closed({
   hold: Digest,
@@ -129,6 +135,35 @@ export const AddPasskeyBody = closed({
   clientDataJSON: Bytes(2_731),
   attestationObject: Bytes(8_192),
   invitation: Type.Optional(Bytes(64)),
+});
+export const ApproveManyBody = closed({
+  items: Type.Array(
+    closed({
+      executionId: ExecutionId,
+      hold: Digest,
+      group: Id,
+      verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject')]),
+      expires: Type.Optional(Whole),
+      reason: Type.Optional(RejectionBody),
+    }),
+    { minItems: 1, maxItems: 64 },
+  ),
+});
+export const StandingBody = closed({
+  group: Id,
+  /** What it covers (docs/formats/standing.md); checked by `parseStandingScope`. */
+  scope: AnyJson,
+  count: Type.Integer({ minimum: 1, maximum: 1_000 }),
+  forMs: Type.Integer({ minimum: 1, maximum: 86_400_000 }),
+  idempotencyKey: Type.Optional(IdempotencyKey),
+});
+/**
+ * AuthZEN, Access Request: about a denial that approvals would lift. Open, as AuthZEN asks: what is not known is
+ * ignored, since nothing here decides.
+ */
+export const AccessRequestBody = Type.Object({
+  denial: Type.Object({ evaluation_id: Digest }),
+  action: Type.Optional(Type.Object({ name: ActionName })),
 });
 export const PreviewBody = closed({ scope: Scope });
 export const ContainBody = closed({ scope: Scope, idempotencyKey: Type.Optional(IdempotencyKey) });

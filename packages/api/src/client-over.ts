@@ -4,7 +4,14 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { base64url, type Json } from '@licet/evidence';
-import type { FeedEvent, HealthReport, MandateView, PlaneClient, RunExecutions } from './client.ts';
+import type {
+  FeedEvent,
+  HealthReport,
+  MandateView,
+  PlaneClient,
+  RunExecutions,
+  StandingView,
+} from './client.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
 
@@ -97,6 +104,10 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     addPasskey: (body) => call('addPasskey', { body }),
     removePasskey: (passkey) => call('removePasskey', { ...id(passkey), body: {} }),
     invite: (subject) => call('invite', { ...id(subject), body: {} }),
+    approveMany: async (items) => (await call('approveMany', { body: { items } })).items,
+    standing: async () => (await call('standing', {})).items as readonly StandingView[],
+    grantStanding: (body, key) => call('grantStanding', { body: withKey({ ...body }, key) }),
+    revokeStanding: (leaf) => call('revokeStanding', { ...id(leaf), body: {} }),
     previewContainment: (scope) => call('previewContainment', { body: { scope } }),
     contain: (scope, key) => call('contain', { body: withKey({ scope }, key) }),
     lift: (leaf, key) => call('lift', { ...id(leaf), body: withKey({}, key) }),

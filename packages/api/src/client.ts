@@ -17,6 +17,7 @@ import type {
   Passkey,
   PublicJwk,
   ScopeKind,
+  StandingScope,
 } from '@licet/evidence';
 
 /** `[salt, name, value]`: one opened field of a commitment (RULE 40). */
@@ -107,6 +108,11 @@ export interface Held extends Linked {
   readonly holds: readonly HoldGroup[];
   readonly next: string;
   readonly refusal?: ProvenEntry;
+  /** The same for those who speak AuthZEN's Access Request: where to ask, and until when. */
+  readonly context?: {
+    readonly evaluation_id: string;
+    readonly access_request: { readonly endpoint: string; readonly expires_at: string };
+  };
 }
 
 export type Answer = Permitted | Denial | Held;
@@ -174,6 +180,61 @@ export interface RunExecutions {
   readonly items: readonly RunExecution[];
 }
 
+/** A person's word on a hold. */
+export interface GivenApproval {
+  readonly group: string;
+  readonly by: string;
+  readonly verdict: string;
+  readonly atMs?: number;
+  /** Of a rejection: why, as a code, and in their words for people who may read them. */
+  readonly reason?: string;
+  readonly note?: string;
+  /** Leaf of the standing approval that gave it. */
+  readonly standing?: string;
+}
+
+/** Of a rejection: a code for the log, and words that are kept beside it. */
+export interface Rejection {
+  readonly code: string;
+  /** At most 500 characters. */
+  readonly text?: string;
+}
+
+/** What came of one of several words. */
+export type ApprovedOne =
+  | {
+      readonly executionId: string;
+      readonly ok: true;
+      readonly complete: boolean;
+      readonly approval: ProvenEntry;
+    }
+  | { readonly executionId: string; readonly ok: false; readonly code: string; readonly message: string };
+
+/** A standing approval (docs/formats/standing.md). Times in milliseconds since the Unix epoch. */
+export interface StandingView {
+  readonly leaf: string;
+  readonly index: number;
+  readonly group: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly exp: number;
+  readonly count: number;
+  readonly used: number;
+  readonly revoked: boolean;
+  /** What it covers; absent when it was erased. */
+  readonly scope?: Json;
+}
+
+/** An access request of AuthZEN: how a hold stands. Approved is not permitted: the call is to be made again. */
+export interface AccessTask {
+  readonly task: {
+    readonly id: string;
+    readonly status: 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled';
+    readonly status_endpoint: string;
+    readonly expires_at: string;
+  };
+}
+
 /** One execution as its page shows it. */
 export interface ExecutionView {
   readonly executionId: string;
@@ -212,7 +273,7 @@ export interface ExecutionView {
     readonly index: number;
     readonly untilMs: number;
     readonly groups: readonly HoldGroup[];
-    readonly approvals: readonly { readonly group: string; readonly by: string; readonly verdict: string }[];
+    readonly approvals: readonly GivenApproval[];
   };
   /** Only for callers who may read arguments. */
   readonly arguments?: { readonly [name: string]: Json } | 'erased';
@@ -555,6 +616,7 @@ export interface PlaneClient {
       readonly expires?: number;
       /** A passkey's signature over the subject with this `expires`; without it, it is the word of a token. */
       readonly assertion?: Assertion;
+      readonly reason?: Rejection;
     },
   ): Promise<{ readonly executionId: string; readonly complete: boolean; readonly approval: ProvenEntry }>;
   /** Exactly what a passkey signs, and what opens the arguments it speaks of. */
@@ -571,6 +633,28 @@ export interface PlaneClient {
   removePasskey(id: string): Promise<OperatorAnswer>;
   /** A code with which a person brings in their own passkey, once. */
   invite(subject: string): Promise<{ readonly invitation: string; readonly exp: number }>;
+  /** Several words at once, each over its own hold; what fails leaves the others as they are. */
+  approveMany(
+    items: readonly {
+      readonly executionId: string;
+      readonly hold: string;
+      readonly group: string;
+      readonly verdict: 'approve' | 'reject';
+      readonly reason?: Rejection;
+    }[],
+  ): Promise<readonly ApprovedOne[]>;
+  standing(): Promise<readonly StandingView[]>;
+  /** A word in advance, in the name of a group of one's own. */
+  grantStanding(
+    body: {
+      readonly group: string;
+      readonly scope: StandingScope;
+      readonly count: number;
+      readonly forMs: number;
+    },
+    key?: string,
+  ): Promise<OperatorAnswer>;
+  revokeStanding(leaf: string): Promise<OperatorAnswer>;
   previewContainment(scope: {
     readonly kind: ScopeKind;
     readonly id: string;

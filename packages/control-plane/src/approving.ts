@@ -40,7 +40,7 @@ export async function approve(
     verdict,
     caller,
     expiresMs,
-    ...(reason === undefined ? {} : { reason: reasonFor(context, reason) }),
+    ...(reason === undefined || verdict === 'approve' ? {} : { reason: reasonFor(context, reason) }),
   };
   if (assertion === undefined) return answered(await commit(context, command, { lane: 'safety' }));
   const row = await executionOf(context.store, exec);

@@ -190,6 +190,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
           params: request.params as Readonly<Record<string, string>>,
           query: readQuery(route.query, search),
           ...(body === undefined ? {} : { body }),
+          ...idempotency(request),
           signal: gone,
         };
         if (name === 'events') return openEvents(options, reply, principal, request, invocation.query, gone);
@@ -306,6 +307,12 @@ function goneSignal(reply: FastifyReply): AbortSignal {
 const FORM = 'application/x-www-form-urlencoded';
 const isForm = (request: FastifyRequest): boolean =>
   (request.headers['content-type'] ?? '').toLowerCase().startsWith(FORM);
+
+function idempotency({ headers }: FastifyRequest): { readonly idempotencyKey?: string } {
+  const key = headers['idempotency-key'];
+  return typeof key === 'string' ? { idempotencyKey: key } : {};
+}
+
 const bytesOf = (request: FastifyRequest): Uint8Array =>
   request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
 const addressOf = (request: FastifyRequest): string => request.ip ?? 'socket';

@@ -100,7 +100,7 @@ export function doorHandlers(parts: Parts): Handlers {
       }
       const principal = known(context);
       const opened = readsArguments(principal, row) ? await plane.opened(row.exec) : undefined;
-      return viewOf(row, await namesOf(store, [row]), opened);
+      return viewOf(row, await namesOf(store, [row]), opened, isPerson(principal));
     },
     async executions(context) {
       const principal = known(context);
@@ -124,7 +124,7 @@ export function doorHandlers(parts: Parts): Handlers {
       const names = await namesOf(store, rows);
       const last = found.at(-1);
       return {
-        items: rows.map((row) => viewOf(row, names)),
+        items: rows.map((row) => viewOf(row, names, undefined, isPerson(principal))),
         ...(last === undefined || found.length < limit ? {} : { next: last.order }),
       };
     },

@@ -25,6 +25,7 @@ import {
   type IssuerSettings,
   type NewIdentity,
   type OperatorAnswer,
+  type Rejection,
   type SignedMandate,
 } from '@licet/api';
 import {
@@ -113,19 +114,20 @@ export function peopleHandlers(parts: Parts): Handlers {
       const names = await namesOf(store, rows);
       const items = await Promise.all(
         rows.map(async (row) =>
-          viewOf(row, names, readsArguments(principal, row) ? await plane.opened(row.exec) : undefined),
+          viewOf(row, names, readsArguments(principal, row) ? await plane.opened(row.exec) : undefined, true),
         ),
       );
       return { items };
     },
     async approve(context) {
       const { subject, jkt } = known(context);
-      const { hold, group, verdict, expires, assertion } = context.body as {
+      const { hold, group, verdict, expires, assertion, reason } = context.body as {
         readonly hold: string;
         readonly group: string;
         readonly verdict: 'approve' | 'reject';
         readonly expires?: number;
         readonly assertion?: Assertion;
+        readonly reason?: Rejection;
       };
       const body = {
         hold,
@@ -133,6 +135,7 @@ export function peopleHandlers(parts: Parts): Handlers {
         verdict,
         ...(expires === undefined ? {} : { expiresMs: expires }),
         ...(assertion === undefined ? {} : { assertion }),
+        ...(reason === undefined ? {} : { reason }),
       };
       const { reply, entries } = await plane.approve({ subject, jkt }, context.id, body);
       const approval = entries[0];

@@ -37,6 +37,8 @@ export interface Context {
   /** Fits the route's body schema. */
   readonly body: never;
   readonly seen?: number;
+  /** The `Idempotency-Key` header, where a route asks for it. */
+  readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -7,6 +7,7 @@ import { DENY_CODES } from '@licet/policy';
 import type { Answered, Committed, Reply } from '@licet/control-plane';
 import {
   PlaneError,
+  ROUTES,
   type Answer,
   type Denial,
   type Held,
@@ -31,6 +32,8 @@ const UNKNOWN = {
   meaning: 'The plane refused.',
   next: 'Stop and tell the operator; repeating the call will not help.',
 };
+/** Where AuthZEN's access requests are made, below the plane's address. */
+export const ACCESS_REQUESTS = ROUTES.accessRequest.path;
 const WAIT = 'Wait for the approval, then call again with the same arguments.';
 
 /** Conflicts that are problems of their own; every other is `conflict`. */
@@ -159,6 +162,20 @@ function held(answered: Answered, reply: Refused): Held {
     holds: reply.holds.map(({ untilMs, ...ask }) => ({ ...ask, until: untilMs })),
     next: WAIT,
     ...recorded(answered),
+    ...accessRequest(answered, reply),
+  };
+}
+
+/** AuthZEN, Access Request: what a PEP that speaks it follows instead of our words. */
+function accessRequest(answered: Answered, reply: Refused): Pick<Held, 'context'> {
+  const entry = find(answered, 'refusal');
+  if (entry === undefined || reply.holds.length === 0) return {};
+  const expires = Math.min(...reply.holds.map(({ untilMs }) => untilMs));
+  return {
+    context: {
+      evaluation_id: base64url(entry.leaf),
+      access_request: { endpoint: ACCESS_REQUESTS, expires_at: new Date(expires).toISOString() },
+    },
   };
 }
 

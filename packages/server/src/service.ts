@@ -4,6 +4,7 @@
  */
 import { parseJson, type Json } from '@licet/evidence';
 import { misfit, PlaneError, ROUTES, type Route, type RouteName } from '@licet/api';
+import { approvalHandlers } from './handlers-approvals.ts';
 import { doorHandlers } from './handlers-doors.ts';
 import { evidenceHandlers } from './handlers-evidence.ts';
 import { passkeyHandlers } from './handlers-passkeys.ts';
@@ -19,6 +20,8 @@ export interface Invocation {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, Json>>;
   readonly body?: Json | undefined;
+  /** The `Idempotency-Key` header. */
+  readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -39,11 +42,12 @@ export function createService(
     ...evidenceHandlers(parts),
     ...peopleHandlers(parts),
     ...passkeyHandlers(parts),
+    ...approvalHandlers(parts),
     ...publicHandlers(parts),
   };
   return {
     serves: (name) => Object.hasOwn(handlers, name),
-    async invoke(name, principal, { params = {}, query = {}, body, signal }) {
+    async invoke(name, principal, { params = {}, query = {}, body, idempotencyKey, signal }) {
       const route: Route = ROUTES[name];
       const handler = handlers[name];
       if (handler === undefined) throw new PlaneError('not_found', `not_found: ${name} is not served here`);
@@ -58,6 +62,7 @@ export function createService(
           query: query as Handlerquery,
           body: body as never,
           ...(typeof query['seen'] === 'number' ? { seen: query['seen'] } : {}),
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
           ...(signal === undefined ? {} : { signal }),
         });
         if (name === 'request' || name === 'decide')

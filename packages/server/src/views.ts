@@ -23,6 +23,7 @@ export function viewOf(
   row: ExecutionRow,
   names: ReadonlyMap<string, string>,
   opened?: Awaited<ReturnType<Plane['opened']>>,
+  forPeople = false,
 ): ExecutionView {
   const { permit, start, lease, outcome, hold } = row;
   return {
@@ -68,7 +69,16 @@ export function viewOf(
             index: hold.index,
             untilMs: hold.untilMs,
             groups: hold.groups,
-            approvals: (row.approvals ?? []).map(({ group, by, verdict }) => ({ group, by, verdict })),
+            approvals: (row.approvals ?? []).map(({ group, by, verdict, atMs, reason, note, standing }) => ({
+              group,
+              by,
+              verdict,
+              atMs,
+              ...(reason === undefined ? {} : { reason }),
+              // Words of people for people: the caller hears them as far as policies let it (RULE 45).
+              ...(note === undefined || !forPeople ? {} : { note }),
+              ...(standing === undefined ? {} : { standing }),
+            })),
           },
         }),
     ...(opened === undefined ? {} : opened === 'erased' ? { arguments: 'erased' as const } : opened),

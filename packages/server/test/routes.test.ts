@@ -38,7 +38,7 @@ function allowed(route: Route, caller: (typeof CALLERS)[number]): 'yes' | 'no ro
 }
 
 function targetOf(route: Route): string {
-  const id = /(?:containments|passkeys)\//.test(route.path)
+  const id = /(?:containments|passkeys|standing-approvals)\//.test(route.path)
     ? random(32)
     : route.path.includes('identities')
       ? 'u-none'
