@@ -55,6 +55,29 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 10_000,
   },
   {
+    name: 'replica-races',
+    claim: 'N permits, each raced for by 8 redeemers at several replicas over PostgreSQL: one start each.',
+    by: { files: ['tests/replicas/races.test.ts'], variable: 'LICET_REPLICA_RACES' },
+    number: 10_000,
+  },
+  {
+    name: 'failovers',
+    claim:
+      'A primary with a synchronous standby killed under load and promoted, there and back, N times: no acknowledged entry lost, no fork, nothing spent twice.',
+    by: { files: ['tests/replicas/failover.test.ts'], variable: 'LICET_FAILOVERS' },
+    number: 20,
+  },
+  {
+    name: 'main-job-postgresql',
+    claim: 'The main job runs unchanged on PostgreSQL, N times, every claim holding.',
+    by: {
+      program: 'tests/replicas/main-job.ts',
+      args: (number) => [String(number)],
+      variable: 'LICET_MAIN_JOBS',
+    },
+    number: 3,
+  },
+  {
     name: 'differential',
     claim: 'Sliced and full policies agree on N random requests, reasons and errors included.',
     by: { files: ['packages/policy/test/slices.test.ts'], variable: 'LICET_DIFFERENTIAL' },

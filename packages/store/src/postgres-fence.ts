@@ -4,7 +4,7 @@
  * outcome is not known, and, where standbys are synchronous, for all that a crashed server may have kept to itself.
  */
 import { equalBytes, emptyFrontier, emptyRoot, serializeFrontier } from '@licet/evidence';
-import { StoreError } from './errors.ts';
+import { messageOf, StoreError } from './errors.ts';
 import type { KnownHead } from './known-head.ts';
 import type { Session } from './postgres-connection.ts';
 import { FENCE, HEADS, headOf, stateOf, type PostgresState } from './postgres-reader.ts';
@@ -48,12 +48,15 @@ export async function join(
       );
     requireSameServer(state, server, known !== undefined);
     if (known !== undefined) await requireContinued(session, state, known);
-    await session.ask({ name: 'barrier', text: 'UPDATE state SET barrier = barrier + 1, synchronous = $1' }, [
-      server.synchronous,
-    ]);
+    await session.ask({ name: 'barrier', text: 'UPDATE state SET barrier = barrier + 1' });
     session.warned();
-    if ((await session.end('COMMIT')) !== 'COMMIT')
-      throw new StoreError('ERR_STORE_UNAVAILABLE', 'the server rolled back');
+    const ended = await session.end('COMMIT').catch((cause: unknown) => {
+      const why = server.synchronous ? '; is its synchronous standby there?' : '';
+      throw new StoreError('ERR_STORE_UNAVAILABLE', `no commit was confirmed (${messageOf(cause)})${why}`, {
+        cause,
+      });
+    });
+    if (ended !== 'COMMIT') throw new StoreError('ERR_STORE_UNAVAILABLE', 'the server rolled back');
     const warning = session.warned();
     if (warning !== undefined) throw new StoreError('ERR_STORE_UNAVAILABLE', warning);
     return { state, server };

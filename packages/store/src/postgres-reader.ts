@@ -22,13 +22,16 @@ export interface PostgresState {
   /** Whose boot is the newest; undefined before the first. */
   readonly incarnation: string | undefined;
   readonly era: number;
+  /** Whether the commit that made it waited for a synchronous standby, and with it all before it. */
   readonly synchronous: boolean;
+  /** Whether a commit now waits for one. */
+  readonly waits: boolean;
   /** Timeline of the server that answered. */
   readonly timeline: string;
 }
 
 const STATE_SQL = `SELECT origin, key, size, root, frontier, transition, incarnation, era, synchronous,
-  ${TIMELINE_SQL} AS timeline FROM state`;
+  ${TIMELINE_SQL} AS timeline, current_setting('synchronous_standby_names') <> '' AS waits FROM state`;
 export const STATE: Statement = { name: 'state', text: STATE_SQL };
 /** The fence: nobody else writes until this transaction ends (DESIGN §9). What is read after it is current. */
 export const FENCE: Statement = { name: 'fence', text: `${STATE_SQL} FOR UPDATE` };
@@ -84,6 +87,7 @@ export function stateOf(found: Found | undefined): PostgresState {
     incarnation: typeof incarnation === 'string' ? incarnation : undefined,
     era: Number(found['era']),
     synchronous: found['synchronous'] === true,
+    waits: found['waits'] === true,
     timeline: String(found['timeline']),
   };
 }

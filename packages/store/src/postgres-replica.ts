@@ -127,7 +127,8 @@ export async function openReplica(options: ReplicaOptions): Promise<PostgresRepl
       return { writer, joined: await join(writer, identity, known) };
     } catch (error) {
       writer.destroy();
-      throw error;
+      if (error instanceof StoreError) throw error;
+      throw new StoreError('ERR_STORE_UNAVAILABLE', `${target.where}: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -23,7 +23,7 @@ const STORE_MIGRATIONS: readonly string[] = [
     era bigint NOT NULL DEFAULT 0,
     -- Rises when a replica (re)connects: whoever has committed this knows that all before it is durable.
     barrier bigint NOT NULL DEFAULT 0,
-    -- Whether commits waited for a synchronous standby when a replica last looked.
+    -- Whether the newest commit waited for a synchronous standby, and with it all before it.
     synchronous boolean NOT NULL DEFAULT false
   );
   -- \`root\`: that of the tree which this entry was the last one of when a batch ended.

@@ -33,7 +33,7 @@ export const PUT_ROWS: Statement = { name: 'put-rows', text: putRows(2, '') };
 export const WRITE: Statement = {
   name: 'write',
   text: `WITH fence AS (
-    UPDATE state SET size = $5, root = $6, frontier = $7, transition = $8, incarnation = $9
+    UPDATE state SET size = $5, root = $6, frontier = $7, transition = $8, incarnation = $9, synchronous = $46
       WHERE size = $2 AND root = $3 AND transition = $4 RETURNING 1
   ), records AS (
     INSERT INTO record (id, body) SELECT id, ${cut('body')}
@@ -64,7 +64,7 @@ export const WRITE: Statement = {
 export function writeValues(
   plan: BatchPlan,
   before: { readonly log: LogState; readonly transition: number },
-  incarnation: string | undefined,
+  server: { readonly incarnation: string | undefined; readonly waits: boolean },
   wrap: (id: string, key: Uint8Array) => Uint8Array,
 ): readonly unknown[] {
   const packed = new Packed();
@@ -108,12 +108,13 @@ export function writeValues(
     Buffer.from(root),
     Buffer.from(serializeFrontier(frontier)),
     plan.transition,
-    incarnation ?? null,
+    server.incarnation ?? null,
     ...recordValues,
     ...entryValues,
     ...noteValues,
     ...tileValues,
     ...rowValues,
+    server.waits,
   ];
 }
 

@@ -160,7 +160,7 @@ export function createPostgresWriter(
         'ERR_STORE_CORRUPT',
         'the fence names another tree than this replica has followed',
       );
-    const values = writeValues(plan, view, incarnation, parts.wrap);
+    const values = writeValues(plan, view, { incarnation, waits: state.waits }, parts.wrap);
     if (planned('torn-batch')) {
       await session.ask(WRITE, values);
       fault('torn-batch');

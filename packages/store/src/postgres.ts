@@ -62,7 +62,7 @@ export interface PostgresStoreOptions {
   readonly secret: Uint8Array;
   /** File in which this replica keeps the newest tree it has seen (RULE 7). Default: it remembers nothing. */
   readonly knownHead?: string;
-  /** Milliseconds within which the server must answer. Default 3,000. */
+  /** Milliseconds within which the server must answer. Default 5,000. */
   readonly answerMs?: number;
   /** Most commands waiting in the normal and in the safety lane. Default 4,096 and 8,192. */
   readonly queue?: { readonly normal: number; readonly safety: number };
@@ -95,7 +95,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     target: parsePostgresUrl(options.url),
     identity: { origin: options.log.name, key: options.log.vkey },
     knownHead: options.knownHead,
-    answerMs: options.answerMs ?? 3_000,
+    answerMs: options.answerMs ?? 5_000,
     news: () => bell.ring(),
     failed: (why) => batcher.rejectWaiting(new StoreError('ERR_STORE_UNAVAILABLE', why)),
   });
@@ -155,7 +155,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   /** What callers are told of a batch that failed; everything but a full disk stops writing. */
   function failure(error: unknown): StoreError {
     const left = error instanceof BatchFailure ? error.left : 'before';
-    const why = messageOf(error);
+    // A connection that was cut because of something else: that is the reason to give.
+    const why = replica.trouble ?? messageOf(error);
     if (left === 'full') return new StoreError('ERR_STORE_FULL', why, { cause: error });
     replica.fail(error);
     const code = left === 'unknown' ? 'ERR_STORE_UNKNOWN_RESULT' : 'ERR_STORE_UNAVAILABLE';

@@ -41,6 +41,8 @@ const SETTINGS = {
   wal_level: 'replica',
   hot_standby: 'on',
   wal_log_hints: 'on',
+  // A server that comes back needs what was written since it parted.
+  wal_keep_size: '512MB',
   unix_socket_directories: '',
   listen_addresses: '127.0.0.1',
   wal_receiver_status_interval: '1s',
@@ -195,6 +197,8 @@ function serverIn(folder: string, port: number): Cluster {
       await sql('SELECT pg_promote(true, 30)');
     },
     async rejoin(primary, name) {
+      // Before its first checkpoint a promoted server of this version names its old timeline, and pg_rewind believes it.
+      await primary.sql('CHECKPOINT');
       run('pg_rewind', ['-D', data, '--source-server', `${primary.url('x').split('?')[0]!}`, '--no-sync']);
       await follow(data, port, primary.port, name);
       await cluster.start();

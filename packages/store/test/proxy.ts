@@ -9,6 +9,8 @@ export type Cut = 'request' | 'answer';
 
 export interface CuttingProxy {
   readonly port: number;
+  /** Cuts everything, and leads to another port from now on: an address that moves to another server. */
+  lead(port: number): void;
   /** Cuts the next connection that sends these bytes. */
   cutAt(text: string, cut: Cut): void;
   /** How many connections were cut. */
@@ -17,8 +19,9 @@ export interface CuttingProxy {
 }
 
 /** Starts a proxy in front of a port of this machine. */
-export async function startProxy(to: number): Promise<CuttingProxy> {
+export async function startProxy(first: number): Promise<CuttingProxy> {
   const open = new Set<Socket>();
+  let to = first;
   let planned: { readonly text: Buffer; readonly cut: Cut } | undefined;
   let cuts = 0;
   const server = createServer((client) => {
@@ -54,6 +57,10 @@ export async function startProxy(to: number): Promise<CuttingProxy> {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as { readonly port: number }).port,
+    lead(port) {
+      to = port;
+      for (const socket of open) socket.destroy();
+    },
     cutAt(text, cut) {
       planned = { text: Buffer.from(text), cut };
     },
