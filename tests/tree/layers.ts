@@ -45,6 +45,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       'fastify',
       '@fastify/swagger',
       'jose',
+      'openid-client',
       'prom-client',
       '@cedar-policy/cedar-wasm',
       '@simplewebauthn/server',

@@ -328,6 +328,10 @@ export const ExchangeAnswer = open({
   sub: text,
   act: AnyJson,
 });
+/** Providers that people can sign in by. */
+export const SignInsAnswer = open({ items: list(open({ subject: text, name: text })) });
+/** Where to send the browser. */
+export const SignInAnswer = open({ url: text });
 /** Who is calling; `csrf` goes into `licet-csrf` of every changing call that the cookie authenticates. */
 export const MeAnswer = open({
   subject: text,

@@ -73,6 +73,8 @@ export const ExchangeBody = closed({
   /** The execution below which the agent acts. */
   parent: Type.Optional(ExecutionId),
 });
+/** The identity of the issuer to sign in by. */
+export const SignInBody = closed({ issuer: Id });
 export const LoginBody = closed({ token: Type.String({ minLength: 16, maxLength: 256 }) });
 export const RequestBody = closed({
   action: ActionName,

@@ -21,6 +21,8 @@ import { planeErrorOf, problemOf } from './problems.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseBody, requireRole, type Service } from './service.ts';
 import type { Sessions } from './sessions.ts';
+import type { SignIns } from './issuers/sign-in.ts';
+import { CALLBACK, signInHandlers } from './sign-in-routes.ts';
 
 /** Largest body, bytes; headers; milliseconds for a whole request to arrive. */
 export const LIMITS = {
@@ -35,6 +37,7 @@ export interface AppOptions {
   readonly service: Service;
   readonly authentication: Authentication;
   readonly entrance: Entrance;
+  readonly signIns: SignIns;
   readonly clock: Clock;
   readonly sessions: Sessions;
   readonly passkeys: Passkeys;
@@ -136,8 +139,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       if (route.method === 'POST' && !limit.take(bucket)) throw overloaded();
       return;
     }
+    const name = request.routeOptions.config.name ?? '';
     // Who opens a session proves itself to the route, which needs the proof.
-    if (['openSession', 'exchange'].includes(request.routeOptions.config.name ?? '')) return;
+    if (name === 'openSession' || name === 'exchange') return;
+    // A browser that signs in may still hold the cookie of a login that is over.
+    if (SIGNING_IN.includes(name) && !hasCredential(request, HEADERS)) return;
     try {
       (request as Called).principal = await authentication.identify(arrivalOf(request, scheme));
     } catch (error) {
@@ -166,11 +172,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     );
   });
 
-  const local = loginHandlers({
-    ...options,
-    arrivalOf: (request) => arrivalOf(request, scheme),
-    openapi: () => app.swagger(),
-  });
+  const local = {
+    ...loginHandlers({
+      ...options,
+      arrivalOf: (request) => arrivalOf(request, scheme),
+      openapi: () => app.swagger(),
+    }),
+    ...signInHandlers(options),
+  };
   for (const name of names) {
     const route: Route = ROUTES[name];
     app.route({
@@ -279,7 +288,13 @@ function checkHost(request: FastifyRequest, hosts: ReadonlySet<string>, scheme: 
     throw new PlaneError('wrong_host', "wrong_host: the Origin header is not this plane's");
   }
   const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isPageVisit(request))
+  if (
+    site !== undefined &&
+    site !== 'same-origin' &&
+    site !== 'none' &&
+    !isPageVisit(request) &&
+    !isComingBack(request)
+  )
     throw new PlaneError('wrong_host', 'wrong_host: the call comes from another site');
 }
 
@@ -298,12 +313,17 @@ function arrivalOf(request: FastifyRequest, scheme: string): Arrival {
   };
 }
 
+const SIGNING_IN: readonly string[] = ['signIns', 'startSignIn', 'finishSignIn'] satisfies RouteName[];
+
 function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }
 
+/** A provider sends the browser back; the sign-in that it began is what is checked then. */
+const isComingBack = ({ method, url, headers }: FastifyRequest): boolean =>
+  method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && url.startsWith(CALLBACK);
 const FORM = 'application/x-www-form-urlencoded';
 const isForm = (request: FastifyRequest): boolean =>
   (request.headers['content-type'] ?? '').toLowerCase().startsWith(FORM);
@@ -322,8 +342,11 @@ const belongs = (route: Route, listener: 'control' | 'public'): boolean =>
   route.listener === 'both' || route.listener === listener;
 const patternOf = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll('.', '\\.').replace(':id', '[^/]+').replace('*', '.+')}$`);
-const hasCredential = ({ headers }: FastifyRequest): boolean =>
-  ['authorization', 'dpop', 'licet-session', 'cookie'].some((name) => headers[name] !== undefined);
+const HEADERS = ['authorization', 'dpop', 'licet-session'];
+const hasCredential = (
+  { headers }: FastifyRequest,
+  names: readonly string[] = [...HEADERS, 'cookie'],
+): boolean => names.some((name) => headers[name] !== undefined);
 
 function routeOf(request: FastifyRequest): Route | undefined {
   const { name } = request.routeOptions.config;

@@ -209,10 +209,11 @@ export function openAuthentication({
   };
 }
 
-function readCookie(header: string | undefined): string | undefined {
+/** Returns the value of a cookie that this plane set: 32 bytes in base64url. */
+export function readCookie(header: string | undefined, cookie: string = LOGIN_COOKIE): string | undefined {
   const values = (header ?? '').split(';').flatMap((pair) => {
     const [name, value] = pair.split('=', 2);
-    return name?.trim() === LOGIN_COOKIE && value !== undefined ? [value.trim()] : [];
+    return name?.trim() === cookie && value !== undefined ? [value.trim()] : [];
   });
   // Two cookies of one name: somebody planted one.
   return values.length === 1 && /^[A-Za-z0-9_-]{43}$/.test(values[0]!) ? values[0] : undefined;

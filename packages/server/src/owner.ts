@@ -28,6 +28,7 @@ import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
 import { openListeners, requireTls, type BuildApp, type ListenOptions } from './listeners.ts';
 import { openEntrance } from './entrance.ts';
+import { openSignIns } from './issuers/sign-in.ts';
 import { openIssuers } from './issuers/trusted.ts';
 import { openMetrics } from './metrics.ts';
 import { openStore, storeBegun } from './open-store.ts';
@@ -165,6 +166,7 @@ async function open(
       authentication: openAuthentication({ folder, principals, sessions, clock }),
       clock,
       entrance: openEntrance(parts),
+      signIns: openSignIns(parts),
       passkeys: parts.passkeys,
       sessions,
       streams,

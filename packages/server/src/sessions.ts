@@ -47,7 +47,8 @@ export interface Sessions {
   ): Promise<{ readonly session: string; readonly note: string; readonly exp: number } | undefined>;
   /** Returns the key whose call this is; `ended` when the session is over or the counter was used. */
   check(session: string, input: MacInput, mac: string): Promise<{ readonly jkt: string } | 'ended' | 'wrong'>;
-  login(jkt: string, subject: string): Promise<{ readonly cookie: string } & Login>;
+  /** `untilMs`: it ends no later. */
+  login(jkt: string, subject: string, untilMs?: number): Promise<{ readonly cookie: string } & Login>;
   findLogin(cookie: string): Promise<Login | undefined>;
   end(id: string): Promise<void>;
   /** Ends everything that a subject has open. */
@@ -148,10 +149,10 @@ export function openSessions({ store, signer, seed, origin, clock }: SessionsOpt
       if (!(clock.nowMs() < session.exp)) return 'ended';
       return session.window.accept(input.counter) ? { jkt: session.jkt } : 'ended';
     },
-    async login(jkt, subject) {
+    async login(jkt, subject, untilMs = Infinity) {
       const cookie = base64url(randomBytes(32));
       const csrf = base64url(randomBytes(24));
-      const exp = clock.nowMs() + LOGIN_MS;
+      const exp = Math.min(clock.nowMs() + LOGIN_MS, untilMs);
       await store.sessions.put(loginId(cookie), { kind: 'login', jkt, subject, csrf, exp }, exp);
       return { cookie, jkt, csrf };
     },

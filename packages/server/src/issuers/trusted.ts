@@ -121,6 +121,10 @@ export function openIssuers(plane: Pick<Plane, 'issuers'>, clock: Clock): Truste
     },
     async person(token, issuer, expected) {
       const { jws, claims } = await checked(token, issuer, expected);
+      // OpenID Connect Core §3.1.3.7: made for another client, of which this one is only told.
+      const party = claims['azp'];
+      if (party !== undefined && party !== expected.audience)
+        throw refused('audience: it is another client’s');
       const shown = presented('user', token, issuer, {
         jws,
         claims,
