@@ -8,6 +8,8 @@ import {
   AnyJson,
   AnyObject,
   Assurance,
+  AttestationKind,
+  AttestationStatus,
   Code,
   Confine,
   Custody,
@@ -17,6 +19,7 @@ import {
   Id,
   Jwk,
   Layer,
+  Nonce,
   RootGrant,
   Scope,
   Whole,
@@ -172,6 +175,38 @@ export const StatusAnswer = open({
   note: text,
 });
 export const CheckpointAnswer = open({ ...linked, note: text });
+
+export const ChallengeAnswer = open({
+  subject: text,
+  challenge: Nonce,
+  ticket: text,
+  expires: Whole,
+  requires: list(open({ kind: AttestationKind, maxAgeMs: Whole })),
+});
+export const AttestedAnswer = open({
+  ...linked,
+  kind: AttestationKind,
+  status: AttestationStatus,
+  measured: Digest,
+  expires: Whole,
+  why: Type.Optional(text),
+  attestation: Proven,
+});
+export const AttestationsAnswer = open({
+  items: list(
+    open({
+      about: text,
+      kind: AttestationKind,
+      status: AttestationStatus,
+      measured: text,
+      by: text,
+      attester: text,
+      sinceMs: Whole,
+      expires: Whole,
+      ...Position,
+    }),
+  ),
+});
 
 const OperatedAnswer = open({
   ...linked,

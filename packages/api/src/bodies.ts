@@ -7,6 +7,7 @@ import {
   ActionName,
   AnyJson,
   AnyObject,
+  AttestationKind,
   Code,
   Confine,
   Decimal,
@@ -106,6 +107,17 @@ export const ReportBody = closed({
   reason: Type.Optional(Code),
   settled: Type.Optional(Type.Array(closed({ name: Id, amount: Decimal }), { maxItems: 16 })),
 });
+export const ChallengeBody = closed({
+  executionId: Type.Optional(ExecutionId),
+  action: Type.Optional(ActionName),
+});
+export const AttestBody = closed({
+  kind: AttestationKind,
+  challenge: Nonce,
+  ticket: Type.String({ pattern: '^[0-9]{1,16}\\.[A-Za-z0-9_-]{43}$' }),
+  executionId: Type.Optional(ExecutionId),
+  evidence: AnyJson,
+});
 export const ResolveBody = closed({
   status: Type.Union([Type.Literal('completed'), Type.Literal('failed'), Type.Literal('halted')]),
   reason: Code,
@@ -186,6 +198,7 @@ const PersonOrProgram = Type.Union([
   Type.Literal('agent'),
   Type.Literal('door'),
   Type.Literal('issuer'),
+  Type.Literal('verifier'),
 ]);
 export const RegisterBody = closed({
   ...identityFields,
@@ -241,6 +254,8 @@ export const ReplayBody = closed({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
 });
 
+/** `about`: an identity or an execution. */
+export const AboutQuery = closed({ about: Type.Optional(Id) });
 /** The queries that routes take; values arrive as text and are read by their schema. */
 export const SeenQuery = closed({ seen: Type.Optional(Whole) });
 export const WaitQuery = closed({

@@ -78,6 +78,9 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     executions: (query, options) =>
       call('executions', { ...common(options), query: { ...query, seen: options?.seen } }),
     events,
+    challenge: (about, options) => call('challenge', { ...common(options), query: {}, body: about }),
+    attest: (body, options) => call('attest', { ...common(options), body }),
+    attestations: async (about) => (await call('attestations', { query: { about } })).items,
     evidence: (exec) => call('evidence', id(exec)),
     runEvidence: (run) => call('runEvidence', id(run)),
     runExecutions: async (run) => (await call('runExecutions', id(run))) as RunExecutions,

@@ -435,7 +435,7 @@ export interface IssuerKeys {
 export interface NewIdentity {
   /** Default: made by the plane. */
   readonly subject?: string;
-  readonly kind: 'user' | 'agent' | 'door' | 'issuer';
+  readonly kind: 'user' | 'agent' | 'door' | 'issuer' | 'verifier';
   readonly name: string;
   readonly roles?: readonly string[];
   readonly groups?: readonly string[];
@@ -554,6 +554,58 @@ export interface NoticeView {
   readonly atMs: number;
 }
 
+/** What can be attested (docs/ATTESTATION.md). */
+export type AttestationKind =
+  'container' | 'executable' | 'npm_provenance' | 'tool_manifest' | 'workload_token';
+/** EAR's words. */
+export type AttestationStatus = 'affirming' | 'warning' | 'contraindicated' | 'none';
+
+export interface ChallengeView {
+  /** Whom the evidence has to be about. */
+  readonly subject: string;
+  /** 128 random bits, base64url. */
+  readonly challenge: string;
+  /** Goes back with the evidence. */
+  readonly ticket: string;
+  readonly expires: number;
+  /** What has to be attested for the action that was named, and how fresh. */
+  readonly requires: readonly { readonly kind: AttestationKind; readonly maxAgeMs: number }[];
+}
+
+export interface EvidenceBody {
+  readonly kind: AttestationKind;
+  readonly challenge: string;
+  readonly ticket: string;
+  readonly executionId?: string;
+  readonly evidence: Json;
+}
+
+export interface AttestAnswer extends Linked {
+  readonly kind: AttestationKind;
+  readonly status: AttestationStatus;
+  readonly measured: string;
+  readonly expires: number;
+  /** Why it is not affirming. */
+  readonly why?: string;
+  readonly attestation: ProvenEntry;
+}
+
+export interface AttestationView {
+  /** Identity or execution. */
+  readonly about: string;
+  readonly kind: AttestationKind;
+  readonly status: AttestationStatus;
+  readonly measured: string;
+  /** `self`, `door` or `verifier`: whose word it is. */
+  readonly by: string;
+  readonly attester: string;
+  /** What was measured is no older. */
+  readonly sinceMs: number;
+  readonly expires: number;
+  readonly index: number;
+  readonly leaf: string;
+}
+
 /** Everything a door, an operator or an auditor asks of a plane. A refused request is an answer; a rejected promise is a `PlaneError`. */
 export interface PlaneClient {
   // Doors
@@ -590,6 +642,16 @@ export interface PlaneClient {
   ): Promise<{ readonly items: readonly ExecutionView[]; readonly next?: number }>;
   /** Hints only (RULE 32): halts of one's own executions, and for people the feed. Starts after log index `after`. */
   events(options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<FeedEvent>;
+
+  /** A challenge for evidence about the caller, or about an execution that it runs. Good once, for half a minute. */
+  challenge(
+    about: { readonly executionId?: string; readonly action?: string },
+    options?: CallOptions,
+  ): Promise<ChallengeView>;
+  /** Presents evidence; what it shows is recorded, good or not. */
+  attest(body: EvidenceBody, options?: CallOptions): Promise<AttestAnswer>;
+  /** What was attested, of an identity or execution or of all one may see. */
+  attestations(about?: string): Promise<readonly AttestationView[]>;
 
   // Evidence
   evidence(executionId: string): Promise<Uint8Array>;

@@ -46,6 +46,20 @@ export const Assurance = Type.Union([
   Type.Literal('witnessed'),
   Type.Literal('anchored'),
 ]);
+export const AttestationKind = Type.Union([
+  Type.Literal('container'),
+  Type.Literal('executable'),
+  Type.Literal('npm_provenance'),
+  Type.Literal('tool_manifest'),
+  Type.Literal('workload_token'),
+]);
+/** EAR's words. */
+export const AttestationStatus = Type.Union([
+  Type.Literal('affirming'),
+  Type.Literal('warning'),
+  Type.Literal('contraindicated'),
+  Type.Literal('none'),
+]);
 export const Layer = Type.Union([Type.Literal('org'), Type.Literal('team')]);
 export const Scope = Type.Object(
   {

@@ -19,6 +19,7 @@ import type { PlaneClient } from './client.ts';
 import { readEvents } from './event-stream.ts';
 import { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
 import { makeProof, publicHalf, type PrivateJwk } from './proof.ts';
+import { makeStatement, type StatementClaims } from './statement.ts';
 import { tokenKey } from './token.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 import { callMac, newShare, SESSION_HEADERS, sessionSecret } from './session.ts';
@@ -62,6 +63,8 @@ export interface Pinned {
   readonly audience?: string;
   /** Where what was verified is remembered (RULE 8). Default: the user's state folder. */
   readonly stateDir?: string;
+  /** Signs a statement of what was measured with the caller's key. Absent: this client attests nothing. */
+  readonly sign?: (claims: StatementClaims) => Promise<string>;
 }
 /** A plane and what it must prove: what a guard needs. */
 export type PinnedPlane = PlaneClient & { readonly pinned: Pinned };
@@ -153,6 +156,7 @@ async function pinnedOf({
   trust: given,
   origin: named,
   audience,
+  nowMs = Date.now,
 }: ConnectOptions): Promise<Pinned> {
   if (key === undefined && token === undefined)
     throw new PlaneError('unidentified', 'connect needs a key or a token');
@@ -167,9 +171,11 @@ async function pinnedOf({
   if (key !== undefined && origin === undefined) {
     throw garbled(`the trust names ${trust.logs.length} logs; say which origin is meant`);
   }
+  const own = key ?? (await tokenKey(token!));
   return {
     trust,
-    jkt: jwkThumbprint({ ...publicHalf(key ?? (await tokenKey(token!))) }),
+    jkt: jwkThumbprint({ ...publicHalf(own) }),
+    sign: (claims) => makeStatement(own, claims, nowMs()),
     ...(origin === undefined ? {} : { origin }),
     ...(audience === undefined ? {} : { audience }),
   };

@@ -4,6 +4,7 @@ import { CLI } from '@licet/evidence';
 import { lastExitCode } from './command.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApprovals } from './commands/approvals.ts';
+import { addAttest } from './commands/attest.ts';
 import { addContainment } from './commands/containment.ts';
 import { demo } from './commands/demo.ts';
 import { addDrill } from './commands/drill.ts';
@@ -50,6 +51,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addIssuers,
   addMandates,
   addFacts,
+  addAttest,
   addRuns,
   addDrill,
   addViewer,

@@ -5,7 +5,7 @@ import type { Engine } from '@licet/policy';
 import { BundleKeeper } from './bundle-keeper.ts';
 import type { BootCommand } from './core/commands.ts';
 import { Emergency } from './emergency.ts';
-import type { Clock, Evaluator, Random, Resolver, Store } from './ports.ts';
+import type { Attestation, Clock, Evaluator, Random, Resolver, Store } from './ports.ts';
 
 export interface PlaneOptions {
   readonly store: Store;
@@ -13,6 +13,8 @@ export interface PlaneOptions {
   /** The same engine in this thread: for loading, self-test, checks and replay. */
   readonly engine: Engine;
   readonly resolver: Resolver;
+  /** Appraises evidence. Default: nothing can be attested. */
+  readonly attestation?: Attestation;
   readonly clock: Clock;
   readonly random: Random;
   readonly crypto: Crypto;

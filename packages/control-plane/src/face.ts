@@ -9,9 +9,15 @@ import type {
   Passkey,
   ScopeKind,
 } from '@licet/evidence';
-import type { FactType } from '@licet/policy';
+import type { AttestationKind, FactType } from '@licet/policy';
 import type { Caller, Door, Effect, Enrolment, Reply } from './core/commands.ts';
-import type { ActiveContainment, ExecutionRow, MandateRow, StandingRow } from './core/rows.ts';
+import type {
+  ActiveContainment,
+  AttestationRow,
+  ExecutionRow,
+  MandateRow,
+  StandingRow,
+} from './core/rows.ts';
 import type { Committed } from './ports.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
@@ -127,6 +133,26 @@ export interface IssuerRow {
   readonly digest: string;
 }
 
+/** A challenge for evidence. */
+export interface Challenge {
+  /** 128 random bits, base64url: what the evidence must be made for. */
+  readonly challenge: string;
+  /** Handed back with the evidence. */
+  readonly ticket: string;
+  readonly expiresMs: number;
+  /** What would have to be attested, and how fresh. */
+  readonly requires: readonly { readonly kind: AttestationKind; readonly maxAgeMs: number }[];
+}
+
+export interface AttestBody {
+  readonly kind: AttestationKind;
+  readonly challenge: string;
+  readonly ticket: string;
+  /** The running execution that it is about. */
+  readonly exec?: string;
+  readonly evidence: Json;
+}
+
 /** The control plane over its ports. Every method that decides or changes something is one commit, or several on `stale`. */
 export interface Plane {
   readonly origin: string;
@@ -173,6 +199,15 @@ export interface Plane {
     },
   ): Promise<Answered>;
   cancel(caller: Caller, exec: string): Promise<Answered>;
+  /** A challenge for evidence about the caller, or about an execution that it runs; with what would have to be attested. */
+  challenge(
+    caller: Caller,
+    about: { readonly exec?: string; readonly action?: string },
+  ): Promise<Challenge | 'unknown_execution'>;
+  /** Appraises evidence that was made for a challenge, and records what it shows. */
+  attest(caller: Caller, body: AttestBody): Promise<Answered>;
+  /** What was attested, of one identity or execution, or of all, newest first. */
+  attestations(about?: string): Promise<readonly AttestationRow[]>;
   approve(
     caller: Caller,
     exec: string,

@@ -12,7 +12,14 @@ import {
 import { assertionRecord } from './approving.ts';
 import { tokenRecord } from './entering.ts';
 import type { EvidenceParts } from './face.ts';
-import type { ExecutionRow, IdentityRow, MandateRow, PlaneRow, StandingRow } from './core/rows.ts';
+import type {
+  AttestationRow,
+  ExecutionRow,
+  IdentityRow,
+  MandateRow,
+  PlaneRow,
+  StandingRow,
+} from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import type { Store } from './ports.ts';
 import { recordOf } from './records.ts';
@@ -138,6 +145,14 @@ async function collect(
       }
     }
   }
+  for (const execution of executions) {
+    for (const index of await attestationsOf(store, execution)) {
+      const entry = await add(index);
+      if (entry?.type !== 'attestation' || entry.by === entry.subject) continue;
+      const [attester] = await store.read([{ kind: 'identity', id: entry.by }]);
+      if (attester !== undefined) await addLeaf((attester.value as { readonly leaf: string }).leaf);
+    }
+  }
   for (const index of await clocksBetween(store, Math.min(...found.keys()), Math.max(...found.keys())))
     await add(index);
   return found;
@@ -153,6 +168,32 @@ async function clocksBetween(store: Store, first: number, last: number): Promise
     .filter((index) => index > first && index < last);
 }
 
+/** Indexes of the attestations that its decision counted, and of those about it while it ran. */
+async function attestationsOf(store: Store, execution: ExecutionRow): Promise<readonly number[]> {
+  const record = await recordOf(store, execution);
+  const counted = Object.values(record?.body.input?.attestation ?? {}).flatMap(({ cite }) =>
+    cite === undefined ? [] : [cite.index],
+  );
+  const [row] = await store.read([{ kind: 'attestation', id: execution.exec }]);
+  return [...counted, ...((row?.value as AttestationRow | undefined)?.entries ?? [])];
+}
+
+/** What opens them, by leaf. */
+async function openedAttestations(store: Store, execution: ExecutionRow): Promise<readonly Json[]> {
+  const found: Json[] = [];
+  for (const index of await attestationsOf(store, execution)) {
+    const [bytes] = await store.log.entries(index, index + 1);
+    const entry = bytes === undefined ? undefined : parseEntry(bytes);
+    if (bytes === undefined || entry?.type !== 'attestation') continue;
+    const record = await store.records.get(`attestation/${entry.challenge}`);
+    if (record === undefined || record === 'erased') continue;
+    const { commitment, disclosures } = record.body as { commitment: string; disclosures: Json };
+    if (commitment === entry.evidence)
+      found.push({ leaf: permitId(bytes), evidence: { disclosed: disclosures, withheld: [] } });
+  }
+  return found;
+}
+
 async function opened(
   store: Store,
   executions: readonly ExecutionRow[],
@@ -166,7 +207,13 @@ async function opened(
     const { body } = record;
     const result = await resultOf(store, exec, outcome?.index);
     const assertions = await assertionsOf(store, exec, entries);
-    const attestations = await tokensOf(store, execution);
+    const attestations = [
+      ...(await tokensOf(store, execution)).map(({ leaf, disclosures }) => ({
+        leaf,
+        evidence: whole(disclosures),
+      })),
+      ...(await openedAttestations(store, execution)),
+    ];
     const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {
       arguments: whole(body.disclosures.arguments as unknown as Json),
@@ -178,14 +225,7 @@ async function opened(
         : { earlier: body.earlier.map(({ inputs }) => whole(inputs as unknown as Json)) }),
       ...(result === undefined ? {} : { result: whole(result) }),
       ...(assertions.length === 0 ? {} : { assertions }),
-      ...(attestations.length === 0
-        ? {}
-        : {
-            attestations: attestations.map(({ leaf, disclosures }) => ({
-              leaf,
-              evidence: whole(disclosures),
-            })),
-          }),
+      ...(attestations.length === 0 ? {} : { attestations }),
     };
   }
   return records;

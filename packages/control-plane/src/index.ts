@@ -1,5 +1,6 @@
 // The face of @licet/control-plane.
 export { createPlane } from './plane.ts';
+export { openStatement, statementVerifiers, type Verifier } from './verifiers.ts';
 export type { PlaneOptions } from './context.ts';
 export { authorId } from './bundle-keeper.ts';
 export { inThreadEvaluator } from './evaluator.ts';

@@ -3,6 +3,7 @@
 import { base64url } from '@licet/evidence';
 import { commit } from './commits.ts';
 import { condition } from './condition.ts';
+import { attest, attestations, challenge } from './attesting.ts';
 import { planeContext, type PlaneContext, type PlaneOptions } from './context.ts';
 import { operatorPolicyDigest } from './core/operate.ts';
 import type { PlaneRow, PolicyRow, RowValues } from './core/rows.ts';
@@ -53,6 +54,9 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     renew: (caller, exec, body) => renew(context, caller, exec, body),
     report: (caller, exec, body) => report(context, caller, exec, body),
     cancel: (caller, exec) => cancel(context, caller, exec),
+    challenge: (caller, about) => challenge(context, caller, about),
+    attest: (caller, body) => attest(context, caller, body),
+    attestations: (about) => attestations(context, about),
     approve: (caller, exec, body) => approve(context, caller, exec, body),
     approvalSubject: (exec, body) => approvalSubject(context, exec, body),
     operate: (caller, effect, settings = {}) => operate(context, caller, effect, settings),

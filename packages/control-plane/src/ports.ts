@@ -1,7 +1,16 @@
 // The ports of the control plane: everything it needs from the world, passed in as one object (DESIGN §3, §4).
 // The core is pure; what is beside it is written against these interfaces; the shell makes them.
-import type { Entry, Json } from '@licet/evidence';
-import type { Bundle, DecisionInput, Evaluation, LoadedBundle, MandateAt, Resource } from '@licet/policy';
+import type { AppraisalContext, Appraised, Entry, Json, PublicJwk } from '@licet/evidence';
+import type {
+  AttestationKind,
+  AttesterRole,
+  Bundle,
+  DecisionInput,
+  Evaluation,
+  LoadedBundle,
+  MandateAt,
+  Resource,
+} from '@licet/policy';
 import type { Command, Reply } from './core/commands.ts';
 import type { RowKey, Row, Versions } from './core/rows.ts';
 
@@ -181,6 +190,35 @@ export interface Evaluator {
     /** Mandates on the chain: they must allow as well (RULE 17). */
     mandates: readonly MandateAt[],
   ): Promise<Evaluation>;
+}
+
+/** An identity that may answer for evidence. */
+export interface Attester {
+  readonly id: string;
+  readonly role: AttesterRole;
+  readonly keys: readonly PublicJwk[];
+}
+
+/** What has to be appraised. */
+export interface AppraisalRequest extends AppraisalContext {
+  readonly kind: AttestationKind;
+  readonly evidence: Json;
+  /** The identity in force that holds this key, or has this id and is a verifier; undefined when none may answer. */
+  attester(by: { readonly jkt: string } | { readonly id: string }): Promise<Attester | undefined>;
+}
+
+/** What evidence was found to show, and whose word that is. */
+export interface Appraisal extends Appraised {
+  readonly by: string;
+}
+
+/** Appraises evidence by kind (DESIGN §7). */
+export interface Attestation {
+  /**
+   * Answers within its own deadline. What it cannot verify, or not in time, is `none`; the plane takes a rejection for
+   * the same.
+   */
+  appraise(asked: AppraisalRequest): Promise<Appraisal>;
 }
 
 /** What needs the effect's host: symlinks, existing folders (RULE 13). Lexical resolution is `policy`'s. */

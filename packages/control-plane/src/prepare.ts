@@ -3,6 +3,7 @@
 // Apply will refuse the command if anything that it rested on has changed (RULE 4).
 import type { Json } from '@licet/evidence';
 import {
+  attestRequired,
   buildInput,
   parseDuration,
   type ActionPlan,
@@ -13,11 +14,12 @@ import {
   type LoadedBundle,
 } from '@licet/policy';
 import type { Chain, Refused } from './chain.ts';
+import { attestedFacts, attestationEnds } from './attesting.ts';
 import { approvedGroups, sameBundles, standing } from './core/approvals.ts';
 import type { ConsequenceRule, Door, Reservation, Verdict } from './core/commands.ts';
 import type { ApprovalRow, ExecutionRow, IdentityRow, MeterRow, RowKey } from './core/rows.ts';
 import { countersOf, meterFacts, reservationsOf, tooDeep, type LimitScope } from './limits.ts';
-import { bodiesOf, budgetsOf, type BoundMandate } from './mandates.ts';
+import { bodiesOf, budgetsOf } from './mandates.ts';
 import type { Evaluator, Resolver } from './ports.ts';
 import type { Snapshot } from './snapshot.ts';
 import { loadPeople } from './speakers.ts';
@@ -88,6 +90,8 @@ export async function judge(
     ...(execution?.approvals ?? []).flatMap(({ standing: grant }): RowKey[] =>
       grant === undefined ? [] : [{ kind: 'standing', id: grant }],
     ),
+    { kind: 'attestation', id: scope.agent },
+    ...(execution?.start === undefined ? [] : [{ kind: 'attestation', id: question.exec } as const]),
   ]);
   const meters = new Map(
     reservations.flatMap(({ meter }): [string, MeterRow][] => {
@@ -108,7 +112,11 @@ export async function judge(
     resources: question.resources,
     approvals: groups,
     meters: meterFacts(loaded, counters, meters, own),
-    attestation: { status: 'none', kinds: [] },
+    attestation: await attestedFacts(
+      snapshot,
+      { subject: scope.agent, exec: question.exec, bound: question.door.bound },
+      nowMs,
+    ),
     facts: Object.fromEntries(
       Object.keys(loaded.facts).flatMap((name) => {
         const row = snapshot.get('fact', name);
@@ -127,7 +135,11 @@ export async function judge(
     input,
     verdict: {
       ...verdictOf(evaluation, evaluator.engine, nowMs),
-      ...goodUntil(snapshot, Object.keys(input.facts), chain.mandates),
+      ...goodUntil([
+        ...Object.keys(input.facts).map((name) => snapshot.get('fact', name)?.expMs ?? 0),
+        ...chain.mandates.map(({ row }) => row.expMs),
+        ...attestationEnds(input.attestation, attestRequired(loaded, plan), nowMs),
+      ]),
     },
     reservations: [...reservations, ...budgetsOf(loaded, plan, question.args, chain.mandates)],
     approvals: counted.filter(({ group }) => groups.includes(group)).map(({ leaf }) => leaf),
@@ -135,17 +147,8 @@ export async function judge(
   };
 }
 
-function goodUntil(
-  snapshot: Snapshot,
-  facts: readonly string[],
-  mandates: readonly BoundMandate[],
-): { readonly goodUntilMs?: number } {
-  const ends = [
-    ...facts.map((name) => snapshot.get('fact', name)?.expMs ?? 0),
-    ...mandates.map(({ row }) => row.expMs),
-  ];
-  return ends.length === 0 ? {} : { goodUntilMs: Math.min(...ends) };
-}
+const goodUntil = (ends: readonly number[]): { readonly goodUntilMs?: number } =>
+  ends.length === 0 ? {} : { goodUntilMs: Math.min(...ends) };
 
 /** The approvals that count for an execution, and the groups whose quorum they make. */
 function approvalsOf(

@@ -50,5 +50,6 @@ export const FENCED: readonly RowKind[] = [
   'key',
   'fact',
   'mandate',
+  'attestation',
   'hold',
 ];

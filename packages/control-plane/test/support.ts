@@ -37,7 +37,9 @@ import {
   createPlane,
   inThreadEvaluator,
   machine as theMachine,
+  statementVerifiers,
   type Answered,
+  type Attestation,
   type Caller,
   type DecideRequest,
   type Effect,
@@ -47,6 +49,7 @@ import {
   type Plane,
   type Reply,
   type Resolver,
+  type Verifier,
 } from '../src/index.ts';
 
 export const engine = createEngine(cedar);
@@ -273,6 +276,11 @@ export function seeded(seed: string): { bytes(length: number): Uint8Array } {
   };
 }
 
+const verifiers: Readonly<Record<string, Verifier>> = statementVerifiers(nodeCrypto);
+const statements: Attestation = {
+  appraise: async (asked) => verifiers[asked.kind]!(asked),
+};
+
 export interface WorldOptions {
   readonly people?: 1 | 2;
   readonly identities?: readonly IdentityEffect[];
@@ -281,6 +289,8 @@ export interface WorldOptions {
   readonly machine?: Machine;
   readonly evaluator?: Evaluator;
   readonly resolver?: Resolver;
+  /** Default: the verifiers of statements. */
+  readonly attestation?: Attestation;
   readonly faults?: Faults;
   /** Whether an organisation stands above the plane. Default true. */
   readonly org?: boolean;
@@ -371,6 +381,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
       evaluator: options.evaluator ?? inThreadEvaluator(engine),
       engine,
       resolver: options.resolver ?? { confirm: async () => undefined },
+      attestation: options.attestation ?? statements,
       clock,
       random,
       crypto: nodeCrypto,

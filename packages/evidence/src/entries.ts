@@ -357,7 +357,8 @@ const shapes = {
       exp: time,
       by: id,
     },
-    { exec: executionId },
+    // When the challenge was given out: what was measured is no older.
+    { exec: executionId, since: time },
   ),
   fact: s.object({
     ...common,

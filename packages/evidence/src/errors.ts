@@ -409,6 +409,14 @@ export const EVIDENCE_ERRORS = {
     meaning: 'The digest of an evidence bundle is not that of its contents.',
     next: 'Treat the file as tampered with.',
   },
+  ERR_STATEMENT_FORMAT: {
+    meaning: 'A text is not a statement: a compact JWS by EdDSA or ES256 that names no key of its own.',
+    next: 'Let the attester make it again.',
+  },
+  ERR_STATEMENT_SIGNATURE: {
+    meaning: 'No key of the attester signed the statement.',
+    next: 'Do not count it.',
+  },
   ERR_EVIDENCE_ORDER: {
     meaning: "An evidence bundle's entries or checkpoints are missing or out of order.",
     next: 'Export the evidence again.',

@@ -15,6 +15,25 @@ export {
 } from './bytes.ts';
 export { parseJson, type Json, type JsonLimits } from './json.ts';
 export { canonicalBytes, canonicalize } from './canonical.ts';
+export {
+  appraiseStatement,
+  digestOfEvidence,
+  programDigest,
+  STATEMENT_KINDS,
+  statementFault,
+  workloadDigest,
+  type AppraisalContext,
+  type Appraised,
+  type AttestationStatus,
+  type StatementKind,
+} from './appraisal.ts';
+export {
+  MAX_STATEMENT,
+  parseStatement,
+  STATEMENT_TYPE,
+  verifyStatement,
+  type Statement,
+} from './statement.ts';
 export { hmacSha256, sha256, useSha256, type Sha256 } from './sha256.ts';
 export {
   consistencyProof,

@@ -15,9 +15,10 @@ import {
   type Redecide,
   type RungName,
 } from './rungs/case.ts';
+import { attestationRung } from './rungs/attestation.ts';
 import { containmentRung } from './rungs/containment.ts';
 import { bundleSignatureRung, redecisionRung } from './rungs/policy.ts';
-import { attestationRung, principalChainRung } from './rungs/principals.ts';
+import { principalChainRung } from './rungs/principals.ts';
 import { argumentsRung, outcomeRung } from './rungs/records.ts';
 import { leaseRung, oneStartRung, orderAndTimingRung } from './rungs/running.ts';
 import {

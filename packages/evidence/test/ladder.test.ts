@@ -348,6 +348,29 @@ describe('each rung fails by name', () => {
     expect(report.exit).toBe(0);
   });
 
+  it.each([
+    ['for another challenge', { statement: { eat_nonce: base64url(new Uint8Array(16).fill(1)) } }],
+    ['about somebody else', { statement: { sub: 'agent-2' } }],
+    ['for another plane', { statement: { aud: 'licet.local/0000000000000000' } }],
+    ['before the challenge', { statement: { iat: T0 / 1_000 - 60 } }],
+    ['of another program than the entry says', { statement: { program: { digest: digestOf('x') } } }],
+    ['by somebody else', { statementSigner: testKey('door', 'mallory') }],
+    ['of which the entry makes more than it shows', { statement: { program: {} } }],
+    ['by one who may not vouch for that', { attestation: { kind: 'container' } }],
+  ] as readonly (readonly [string, Twist])[])('attestation: evidence %s fails', async (_, twist) => {
+    expect(failing(await twisted(twist))).toEqual(['attestation']);
+  });
+
+  it('attestation: withheld evidence is not checked, evidence without a statement is the operator’s word', async () => {
+    const withheld = { ...story.parts.executions[EXEC]!, attestations: [] };
+    const report = await verify({ ...story.parts, executions: { [EXEC]: withheld } }, story);
+    expect(status(report)['attestation']).toBe('not checked');
+    const other = await twisted({ attestation: { kind: 'npm_provenance' } });
+    expect(status(other)['attestation']).toBe('asserted');
+    const unknown = await twisted({ attestation: { by: 'door-2' } });
+    expect(status(unknown)['attestation']).toBe('asserted');
+  });
+
   it('attestation: contraindicated, or stale', async () => {
     expect(failing(await twisted({ attestation: { status: 'contraindicated' } }))).toEqual(['attestation']);
     expect(failing(await twisted({ attestation: { exp: T0 } }))).toEqual(['attestation']);

@@ -10,6 +10,7 @@ export {
 export { measureExecutable, type Measured, type MeasureOptions } from './runner/measure.ts';
 export { run, type RunHandle, type RunOptions, type RunResult } from './runner/run.ts';
 export type { RunSpec } from './runner/spec.ts';
+export { measureProgram, type MeasuredProgram } from './exec/measuring.ts';
 export { EXEC_ACTION, execGoverned, type ExecEnd, type ExecOptions } from './exec/door.ts';
 export { PASSED_REQUESTS, runMcpProxy, type McpProxyEnd, type McpProxyOptions } from './mcp/proxy.ts';
 export type { UpstreamSpec } from './mcp/upstream.ts';

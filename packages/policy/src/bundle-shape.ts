@@ -3,6 +3,7 @@
  * not known is a fault, because a misspelt `opaque` or `floor` would otherwise loosen in silence.
  */
 import type { ApprovalSpec } from './bundle.ts';
+import { ATTESTATION_KINDS, ATTESTERS } from './attestation.ts';
 import { problem, type Problem } from './errors.ts';
 import { pathFault, RESOURCE_KINDS, TYPES_OF_KIND, type ResourceKind } from './resources.ts';
 import { ASSURANCES, GRADES, parseDuration } from './terms.ts';
@@ -226,6 +227,26 @@ const approval: Check = (value, at, problems) => {
       fault(problems, `${at}.escalation[${index}].after`, 'later than the step before it');
   }
 };
+const digest = text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, '32 bytes in base64url');
+
+/** An empty list would be met by nothing, or by anything: neither is what its author means. */
+const some =
+  (item: Check): Check =>
+  (value, at, problems) => {
+    if (Array.isArray(value) && value.length === 0) return fault(problems, at, 'at least one');
+    list(item)(value, at, problems);
+  };
+
+const attest = closed(
+  { kind: oneOf(...ATTESTATION_KINDS) },
+  {
+    maxAge: duration,
+    allow: (value, at, problems) => {
+      if (value !== 'pinned') some(digest)(value, at, problems);
+    },
+    by: some(oneOf(...ATTESTERS)),
+  },
+);
 
 const bundle = closed(
   {
@@ -235,7 +256,7 @@ const bundle = closed(
     policies: list(closed({ name: text(ID, 'a file name'), text: anyText })),
     actions: dictionary(ACTION, action),
     limits: dictionary(NAME, limit),
-    pins: dictionary(ACTION, text(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, '32 bytes in base64url')),
+    pins: dictionary(ACTION, digest),
   },
   {
     origin: text(ORIGIN, 'a log origin'),
@@ -244,6 +265,7 @@ const bundle = closed(
     facts: dictionary(NAME, factType),
     containment: list(containmentRule),
     approvals: dictionary(GROUP, approval),
+    attest: dictionary(ID, some(attest)),
     explain: oneOf('full', 'code'),
     maxAge: duration,
   },

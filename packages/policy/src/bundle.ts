@@ -4,6 +4,7 @@
  * `*.test.json`. This file reads, digests and verifies; `load.ts` decides whether it may be used.
  */
 import { base64url, canonicalBytes, domainTag, sha256, unbase64url, utf8, type Json } from '@licet/evidence';
+import type { AttestSpec } from './attestation.ts';
 import { checkBundle } from './bundle-shape.ts';
 import { PolicyError, type Problem } from './errors.ts';
 import type { ResourceKind } from './resources.ts';
@@ -120,6 +121,8 @@ export interface Bundle {
   readonly facts?: { readonly [name: string]: FactType };
   readonly containment?: readonly ContainmentRule[];
   readonly approvals?: { readonly [group: string]: ApprovalSpec };
+  /** What has to be attested, by action or action group; all that apply do. */
+  readonly attest?: { readonly [actionOrGroup: string]: readonly AttestSpec[] };
   /** What a denial shows of policies that have no `@explain`. Default `code` (RULE 45). */
   readonly explain?: 'full' | 'code';
   /** Age after which the bundle decides nothing any more, as in `30d`. Default: none. */

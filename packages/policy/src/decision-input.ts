@@ -4,6 +4,7 @@
  */
 import type { Json } from '@licet/evidence';
 import type { ActionPlan } from './action-plan.ts';
+import { attestationValue, type AttestationFacts } from './attestation.ts';
 import type { BundleRef, FactType, LimitSpec } from './bundle.ts';
 import { uidKey, type CedarValue, type Entity, type Uid } from './cedar.ts';
 import type { DenyCode } from './deny-codes.ts';
@@ -61,11 +62,7 @@ export interface DecisionInput {
   /** Groups whose quorum is met (RULE 15). */
   readonly approvals: readonly string[];
   readonly meters: { readonly [limit: string]: MeterFact };
-  readonly attestation: {
-    readonly status: 'affirming' | 'warning' | 'contraindicated' | 'none';
-    /** Kinds that are affirming. */
-    readonly kinds: readonly string[];
-  };
+  readonly attestation: AttestationFacts;
   readonly facts: { readonly [name: string]: OperatorFact };
   readonly labels: readonly string[];
   readonly depth: number;
@@ -89,7 +86,7 @@ export interface ExactInputs {
   readonly resources: readonly Uid[];
   /** The resources with all their ancestors. */
   readonly entities: readonly Entity[];
-  /** Entries that operators' facts came from. */
+  /** Entries that operators' facts came from, and attestations under `attestation.<kind>`. */
   readonly cites: { readonly [fact: string]: { readonly index: number; readonly leaf: string } };
 }
 
@@ -126,8 +123,14 @@ export function exactInputs(
     return { deny: 'not_canonical', detail: 'the resources given are not those of the arguments' };
   const facts = factValues(loaded.facts, input.facts);
   const meters = meterValues(loaded.limits, input.meters);
-  if (facts === undefined || meters === undefined || !Number.isSafeInteger(input.depth))
-    return { deny: 'policy_error', detail: 'a fact or meter is not of its declared type' };
+  const attestation = attestationValue(input.attestation);
+  if (
+    facts === undefined ||
+    meters === undefined ||
+    attestation === undefined ||
+    !Number.isSafeInteger(input.depth)
+  )
+    return { deny: 'policy_error', detail: 'a fact, meter or attestation is not of its declared type' };
   const texts = contextTexts(input);
   if (!texts.every((text) => typeof text === 'string' && text.isWellFormed()))
     return { deny: 'policy_error', detail: 'a part of the context is not text' };
@@ -145,7 +148,7 @@ export function exactInputs(
       input: built.input,
       approvals: sortedSet(input.approvals),
       meters,
-      attestation: { status: input.attestation.status, kinds: sortedSet(input.attestation.kinds) },
+      attestation,
       facts,
       labels: sortedSet(input.labels),
       depth: input.depth,
@@ -156,7 +159,7 @@ export function exactInputs(
     links: input.chain.map(linkEntities),
     resources: built.resources.map(({ uid }) => uid),
     entities: resourceEntities(built.resources),
-    cites: citesOf(input.facts),
+    cites: citesOf(input),
   };
 }
 
@@ -164,11 +167,11 @@ export function exactInputs(
  * Every text of the context that comes from outside the arguments. Cedar is shown, and so checks, only those that a
  * policy reads; what it is not shown must be what the schema says as well.
  */
-function contextTexts({ approvals, attestation, labels, door, chain }: DecisionInput): readonly unknown[] {
+function contextTexts({ approvals, labels, door, chain }: DecisionInput): readonly unknown[] {
   const { grade, custody, confine, assurance, bound } = door;
   const actor = chain.at(-1)!;
   const names = [actor.uid.id, ...actor.groups.map(({ id }) => id)];
-  const words = [attestation.status, ...attestation.kinds, grade, custody, confine, assurance, ...bound];
+  const words = [grade, custody, confine, assurance, ...bound];
   return [...approvals, ...labels, ...names, ...words];
 }
 
@@ -334,9 +337,14 @@ function decimalValue(value: unknown): CedarValue | undefined {
   return { __extn: { fn: 'decimal', arg: value.includes('.') ? value : `${value}.0` } };
 }
 
-function citesOf(facts: DecisionInput['facts']): ExactInputs['cites'] {
+function citesOf({ facts, attestation }: DecisionInput): ExactInputs['cites'] {
+  const named = [
+    ...Object.entries(facts),
+    // No fact's name has a dot.
+    ...Object.entries(attestation).map(([kind, fact]) => [`attestation.${kind}`, fact] as const),
+  ];
   return Object.fromEntries(
-    Object.entries(facts).flatMap(([name, { cite }]) => (cite === undefined ? [] : [[name, cite] as const])),
+    named.flatMap(([name, { cite }]) => (cite === undefined ? [] : [[name, cite] as const])),
   );
 }
 

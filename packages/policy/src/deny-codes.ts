@@ -68,7 +68,18 @@ export const DENY_CODES = {
     next: 'Make the call through a door that commits to the whole request.',
   },
   assurance_unavailable: { meaning: 'The required witnesses did not answer in time.', next: retry },
-  attestation: { meaning: 'A required attestation is missing, stale or contraindicated.', next: askOperator },
+  attestation_missing: {
+    meaning: 'Something has to be attested before this, and nobody has attested it.',
+    next: 'Make the call through a door that attests what it runs, such as licet exec or licet mcp.',
+  },
+  attestation_stale: {
+    meaning: 'What was attested is too old to count.',
+    next: 'Attest it again, then call again.',
+  },
+  attestation_contraindicated: {
+    meaning: 'What was measured is not what may run here.',
+    next: askOperator,
+  },
   unpinned: {
     meaning: 'The definition of this tool is not the one that was pinned.',
     next: 'Wait until a person has reviewed and pinned the tool again.',
@@ -134,4 +145,7 @@ export const DECIDABLE_CODES: ReadonlySet<DenyCode> = new Set([
   'confine',
   'unbound',
   'missing_entity',
+  'attestation_missing',
+  'attestation_stale',
+  'attestation_contraindicated',
 ] satisfies DenyCode[]);

@@ -11,10 +11,11 @@ import {
   type ExactInputs,
   type MandateOnChain,
 } from './decision-input.ts';
+import { unmetAttestation } from './attestation.ts';
 import type { DenyCode } from './deny-codes.ts';
 import type { Engine } from './engine.ts';
 import { holdsOf, type Hold } from './holds.ts';
-import type { LoadedBundle } from './load.ts';
+import { attestRequired, type LoadedBundle } from './load.ts';
 import { narrowed } from './narrow.ts';
 import { shadowOf, type ShadowResult } from './shadow.ts';
 import { sliceOf, type PolicySet } from './slices.ts';
@@ -155,6 +156,12 @@ function decideAll(subject: Subject, set: PolicySet, inputs: ExactInputs): Verdi
   if (missing !== undefined) return { ...denial('missing_entity', plan.floor, []), detail: missing };
   if (inputs.links.length === 0 || inputs.resources.length === 0)
     return denial('policy_error', plan.floor, []);
+  const unattested = unmetAttestation(
+    attestRequired(subject.loaded, plan),
+    inputs.context['attestation'],
+    (inputs.context['door'] as { readonly bound: readonly string[] }).bound,
+  );
+  if (unattested !== undefined) return denial(unattested, plan.floor, []);
   const pairs = askAll(subject, set, inputs);
   const erring = pairs.filter((pair) => pair.errors.length > 0);
   // RULE 14: a policy that errs is skipped by Cedar; a forbid skipped is a forbid lost.

@@ -1,5 +1,15 @@
 /** The face of @licet/policy: bundles, schema mapping, evaluation, tests and replay. Pure; Cedar is passed in. */
 export { BUILT_IN_ACTIONS, GOVERNED, SELF_TEST, type ActionPlan } from './action-plan.ts';
+export {
+  ATTESTATION_KINDS,
+  BOUND_BY,
+  type AttestationFact,
+  type AttestationFacts,
+  type AttestationKind,
+  type AttestationStatus,
+  type AttesterRole,
+  type AttestRequirement,
+} from './attestation.ts';
 export { assembleBundle, testFiles, type BundleFiles } from './assemble.ts';
 export {
   bundleDigest,
@@ -57,7 +67,7 @@ export {
   type InputDenial,
   type Resource,
 } from './input.ts';
-export { loadBundle, loadMandate, type LoadedBundle, type LoadedMandate } from './load.ts';
+export { attestRequired, loadBundle, loadMandate, type LoadedBundle, type LoadedMandate } from './load.ts';
 export {
   evaluateUnder,
   loadMandates,

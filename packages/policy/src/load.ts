@@ -3,7 +3,15 @@
  * layers (RULE 20): the organisation's forbids and holds, which no team can lift, and the team's bundle.
  */
 import { base64url, canonicalBytes, domainTag, sha256, utf8, type Json } from '@licet/evidence';
-import { BUILT_IN_ACTIONS, compileCheck, GOVERNED, planAction, type ActionPlan } from './action-plan.ts';
+import { DEFAULT_ATTESTATION_AGE_MS, type AttestRequirement, type AttestSpec } from './attestation.ts';
+import {
+  BUILT_IN_ACTIONS,
+  compileCheck,
+  GOVERNED,
+  planAction,
+  SELF_TEST,
+  type ActionPlan,
+} from './action-plan.ts';
 import {
   bundleRef,
   parseBundle,
@@ -47,6 +55,8 @@ export interface LoadedBundle {
   readonly containment: readonly ContainmentRule[];
   /** How each group approves; a group that is not named has the defaults. */
   readonly approvals: Readonly<Record<string, ApprovalSpec>>;
+  /** What has to be attested, by action or group, of both layers. */
+  readonly attest: ReadonlyMap<string, readonly AttestSpec[]>;
   /** Milliseconds after publication from which nothing is decided; undefined: no such age. */
   readonly maxAgeMs?: number;
   /** True when a permit without conditions covers every governed action for anybody, and nothing above forbids: nothing is being stopped. */
@@ -80,6 +90,8 @@ export function loadBundle(
   const pins = mergeFixed('pin', org?.pins ?? {}, team.pins, problems);
   const approvals = mergeFixed('approval group', org?.approvals ?? {}, team.approvals ?? {}, problems);
   checkMeters(actions, limits, problems);
+  const attest = mergeAttest(org, team);
+  checkAttest(attest, actions, pins, problems);
 
   const schema = cedarSchema(actions, limits, facts);
   const mapped = new Set([...actions.values()].flatMap((plan) => Object.keys(plan.spec.resources)));
@@ -128,6 +140,7 @@ export function loadBundle(
     pins,
     approvals,
     containment: [...(org?.containment ?? []), ...(team.containment ?? [])],
+    attest,
     ...(ages.length === 0 ? {} : { maxAgeMs: Math.min(...ages) }),
     observing: enforced.some(permitsEverything) && !enforced.some(forbidsAbove),
   };
@@ -256,6 +269,51 @@ function checkMeters(
       if (typeof cost === 'object' && !plan.names.has(cost.argument))
         problems.push(inBundle('action', `${plan.name}: the cost names no argument`));
     }
+}
+
+/** RULE 20: a team adds to what the organisation wants attested; it takes nothing away. */
+function mergeAttest(org: Bundle | undefined, team: Bundle): ReadonlyMap<string, readonly AttestSpec[]> {
+  const merged = new Map<string, readonly AttestSpec[]>();
+  for (const layer of [org?.attest ?? {}, team.attest ?? {}])
+    for (const [name, specs] of Object.entries(layer))
+      merged.set(name, [...(merged.get(name) ?? []), ...specs]);
+  return merged;
+}
+
+/** A requirement for an action that is misspelt would be asked of nothing, in silence. */
+function checkAttest(
+  attest: LoadedBundle['attest'],
+  actions: ReadonlyMap<string, ActionPlan>,
+  pins: Readonly<Record<string, string>>,
+  problems: Problem[],
+): void {
+  const groups = new Set([...actions.values()].flatMap((plan) => plan.groups));
+  for (const [name, specs] of attest) {
+    if (name === SELF_TEST || (!actions.has(name) && !groups.has(name)))
+      problems.push(inBundle('action', `attest.${name}: no action or group has this name`));
+    for (const { allow } of specs) {
+      const unpinned = [...actions.values()].filter(
+        (plan) => (plan.name === name || plan.groups.includes(name)) && !Object.hasOwn(pins, plan.name),
+      );
+      if (allow === 'pinned' && unpinned.length > 0)
+        problems.push(inBundle('action', `attest.${name}: ${unpinned[0]!.name} has no pin`));
+    }
+  }
+}
+
+/** Returns what has to be attested before this action may be decided, may start or go on. */
+export function attestRequired(loaded: LoadedBundle, plan: ActionPlan): readonly AttestRequirement[] {
+  return [plan.name, ...plan.groups].flatMap((name) =>
+    (loaded.attest.get(name) ?? []).map(({ kind, maxAge, allow, by }): AttestRequirement => {
+      const pin = Object.hasOwn(loaded.pins, plan.name) ? [loaded.pins[plan.name]!] : [];
+      return {
+        kind,
+        maxAgeMs: (maxAge === undefined ? undefined : parseDuration(maxAge)) ?? DEFAULT_ATTESTATION_AGE_MS,
+        ...(allow === undefined ? {} : { allow: allow === 'pinned' ? pin : allow }),
+        ...(by === undefined ? {} : { by }),
+      };
+    }),
+  );
 }
 
 /** One group cannot be met at two quorums: `context.approvals` holds names only. */

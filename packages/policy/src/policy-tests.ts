@@ -3,6 +3,7 @@
  * can be turned into one, so that what went wrong once stays decided.
  */
 import type { Json } from '@licet/evidence';
+import type { AttestationFacts } from './attestation.ts';
 import type { DecisionInput, Door, MeterFact } from './decision-input.ts';
 import type { DenyCode } from './deny-codes.ts';
 import type { Engine } from './engine.ts';
@@ -27,6 +28,8 @@ export interface PolicyTest {
     readonly approvals?: readonly string[];
     readonly facts?: { readonly [name: string]: boolean | number | string };
     readonly meters?: { readonly [limit: string]: MeterFact };
+    /** By kind; see the bundle's `attest`. */
+    readonly attestation?: AttestationFacts;
     readonly labels?: readonly string[];
     readonly depth?: number;
     readonly door?: Partial<Door>;
@@ -60,7 +63,9 @@ export const TEST_DOOR: Door = {
 };
 
 const GIVEN =
-  'agent groups user userGroups roles action args approvals facts meters labels depth door now'.split(' ');
+  'agent groups user userGroups roles action args approvals facts meters attestation labels depth door now'.split(
+    ' ',
+  );
 const EXPECT = ['verdict', 'reasons', 'holds', 'code'];
 
 /** Returns one result for each test of the files (path → parsed JSON). Throws ERR_TEST_FORMAT for a malformed file. */
@@ -103,7 +108,7 @@ export function testInput(loaded: LoadedBundle, { given }: PolicyTest): Decision
     resources: built === undefined || 'deny' in built ? [] : built.resources,
     approvals: given.approvals ?? [],
     meters: given.meters ?? {},
-    attestation: { status: 'none', kinds: [] },
+    attestation: given.attestation ?? {},
     facts: Object.fromEntries(Object.entries(given.facts ?? {}).map(([name, value]) => [name, { value }])),
     labels: given.labels ?? [],
     depth: given.depth ?? 0,
@@ -144,6 +149,7 @@ export function asTest(recorded: {
         ? { facts: Object.fromEntries(Object.entries(input.facts).map(([name, { value }]) => [name, value])) }
         : {}),
       ...(some(input.meters) ? { meters: input.meters } : {}),
+      ...(some(input.attestation) ? { attestation: withoutCites(input.attestation) } : {}),
       ...(some(input.labels) ? { labels: input.labels } : {}),
       ...(input.depth === 0 ? {} : { depth: input.depth }),
       door: input.door,
@@ -157,6 +163,15 @@ export function asTest(recorded: {
     },
   };
 }
+
+/** A test stands for itself: it names no entry of a log. */
+const withoutCites = (facts: AttestationFacts): AttestationFacts =>
+  Object.fromEntries(
+    Object.entries(facts).map(([kind, fact]) => {
+      const { cite: _, ...plain } = fact;
+      return [kind, plain];
+    }),
+  );
 
 /** A test without `expect.verdict`, or with a misspelt field, would pass whatever the policy says. */
 function parseTests(file: string, content: Json): readonly PolicyTest[] {

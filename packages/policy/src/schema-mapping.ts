@@ -3,6 +3,7 @@
  * Generated, never written by hand, so that what policies are validated against is what the engine builds.
  */
 import { GOVERNED, type ActionPlan } from './action-plan.ts';
+import { ATTESTATION_KINDS } from './attestation.ts';
 import type { FactType, LimitSpec } from './bundle.ts';
 import type { CedarSchemaJson, CedarType } from './cedar.ts';
 import { cedarRecord } from './json-mapping.ts';
@@ -12,6 +13,14 @@ const setOf = (type: string): CedarType => ({ type: 'Set', element: T(type) }) a
 const record = (attributes: Record<string, CedarType>): CedarType =>
   ({ type: 'Record', attributes }) as CedarType;
 const optional = (type: CedarType): CedarType => ({ ...type, required: false }) as unknown as CedarType;
+/** One attestation: its status in EAR's words, what was measured, how old it is and how long it lasts, whose word it is. */
+const attestedType = record({
+  status: T('String'),
+  measured: T('String'),
+  ageMs: T('Long'),
+  leftMs: T('Long'),
+  by: T('String'),
+});
 const decimalType = { type: 'Extension', name: 'decimal' } as CedarType;
 
 /** Which entity types can stand directly under which (Cedar's `memberOfTypes`). */
@@ -110,12 +119,13 @@ function sharedContext(
     const type = spec.kind === 'amount' ? decimalType : T('Long');
     meters[name] = optional(record({ used: type, left: type }));
   }
+  const attested = Object.fromEntries(ATTESTATION_KINDS.map((kind) => [kind, optional(attestedType)]));
   const known: Record<string, CedarType> = {};
   for (const [name, type] of Object.entries(facts).sort(byName)) known[name] = optional(factCedarType(type));
   return {
     approvals: setOf('String'),
     meters: record(meters),
-    attestation: record({ status: T('String'), kinds: setOf('String') }),
+    attestation: record(attested),
     facts: record(known),
     labels: setOf('String'),
     depth: T('Long'),

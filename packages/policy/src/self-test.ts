@@ -30,7 +30,7 @@ function selfTestInput(type: 'User' | 'Agent'): DecisionInput {
     resources: [toolResource(SELF_TEST)],
     approvals: [],
     meters: {},
-    attestation: { status: 'none', kinds: [] },
+    attestation: {},
     facts: {},
     labels: [],
     depth: 0,

@@ -117,7 +117,14 @@ describe('rule 11: what Cedar is not shown', () => {
     ['a label that is a number', { labels: [7 as never] }],
     ['a door without a grade', { door: { ...TEST_DOOR, grade: undefined as never } }],
     ['half a surrogate pair', { approvals: ['\ud800'] }],
-    ['an attestation of no status', { attestation: { status: null as never, kinds: [] } }],
+    [
+      'an attestation of no status',
+      {
+        attestation: {
+          executable: { status: null as never, measured: '', ageMs: 0, leftMs: 1, by: 'self' as const },
+        },
+      },
+    ],
   ])('is still held to its type: %s denies though no policy reads it', (_, more) => {
     const loaded = load(PERMIT_ALL);
     expect(decide(loaded).verdict).toBe('allow');

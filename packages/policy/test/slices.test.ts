@@ -50,7 +50,7 @@ const conditions = [
   'when { resource in Folder::"/w" || context.link == 1 }',
   'when { principal.roles.contains("r") }',
   'when { context.actor.groups.contains("g2") && context.now.hour >= 0 }',
-  'unless { context has meters && context.attestation has status && context.attestation.status == "none" }',
+  'unless { context has meters && context.attestation has container && context.attestation.container.status == "none" }',
   'when { if context.depth > 1 then context.labels.containsAny(["x"]) else context.labels.isEmpty() }',
   'when { context.door.bound.contains("resource") && context.depth + 9223372036854775806 > 1 }',
 ];

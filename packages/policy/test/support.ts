@@ -85,7 +85,7 @@ export function aDecision(loaded: LoadedBundle, more: Partial<DecisionInput> = {
     resources: built === undefined || 'deny' in built ? [] : built.resources,
     approvals: [],
     meters: {},
-    attestation: { status: 'none', kinds: [] },
+    attestation: {},
     facts: {},
     labels: [],
     depth: 0,

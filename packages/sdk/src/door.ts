@@ -15,6 +15,7 @@ import {
   type Report,
   type ReportAnswer,
 } from '@licet/api';
+import { attestingOf, type Attesting, type Measure } from './attesting.ts';
 import { believePermit, believeStart, type Asked, type BelievedPermit, type Resource } from './believe.ts';
 import { pause, type Reading } from './clock.ts';
 import { Denied, deniedBy, stillHeld, type HaltReason } from './denied.ts';
@@ -39,6 +40,8 @@ export interface OpenRequest {
   readonly idempotencyKey?: string;
   /** What this door is (RULE 27). */
   readonly claim: DoorClaim;
+  /** What is measured where the bundle wants this action attested: before the start, and at each beat. */
+  readonly measure?: Measure;
   /** For a spawn: who may run below this execution, by which key. */
   readonly child?: { readonly agent: string; readonly jkt: string };
   /** `start`: decide and start in one commit; `redeem`: look at the permit first. Default `start`. */
@@ -82,6 +85,8 @@ export interface OpenedExecution {
 
 /** Pauses before a report is tried again, milliseconds. */
 const REPORT_PAUSES_MS = [100, 300, 900, 2_000];
+/** Denials that a measurement can change. */
+const REATTEST: ReadonlySet<string> = new Set(['attestation_missing', 'attestation_stale']);
 /** One long poll for a person, milliseconds. */
 const POLL_MS = 15_000;
 
@@ -106,6 +111,7 @@ class Opening {
   readonly #args: { readonly [name: string]: Json };
   readonly #instance = new Uint8Array(randomBytes(16));
   readonly #keys: string[];
+  readonly #attesting: Attesting | undefined;
   #sentAt: Reading;
   #basis: VerifiedHead | undefined;
 
@@ -114,13 +120,22 @@ class Opening {
     this.#request = request;
     this.#args = args;
     this.#keys = [request.idempotencyKey ?? base64url(randomBytes(16))];
+    this.#attesting =
+      request.measure === undefined ? undefined : attestingOf(door, request.action, request.measure);
     this.#sentAt = door.clock.now();
   }
 
   async run(): Promise<OpenedExecution> {
     this.#stopIfCancelled();
     await this.#relink();
+    await this.#attest();
     let answer = await this.#ask();
+    if (this.#attesting !== undefined && isDenial(answer) && REATTEST.has(answer.code)) {
+      // Required since a moment ago, or grown too old on the way: once more, as another request.
+      await this.#attest(true);
+      this.#keys.unshift(base64url(randomBytes(16)));
+      answer = await this.#ask();
+    }
     if (answer.verdict === 'hold') answer = await this.#waitForPeople(answer);
     if (isDenial(answer)) throw deniedBy(this.#request.action, answer);
     // Anything that is neither of the three is no answer.
@@ -143,6 +158,13 @@ class Opening {
     } catch (cause) {
       throw this.#denied(cause);
     }
+  }
+
+  /** What cannot be measured or presented in time is a denial; what was presented, the plane judges. */
+  async #attest(again = false): Promise<void> {
+    const attesting = this.#attesting;
+    if (attesting === undefined) return;
+    await ask(this.#door, this.#request.action, (signal) => attesting.before(signal, again));
   }
 
   #ask(): Promise<Answer> {
@@ -199,6 +221,8 @@ class Opening {
       await this.#untilChanged(held.executionId, () => waitMs - (clock.now().monotonicMs - begun));
       const left = waitMs - (clock.now().monotonicMs - begun);
       if (left <= 0) throw stillHeld(this.#request.action, held);
+      // People take longer than a measurement lasts.
+      await this.#attest();
       const answer = await this.#askAgain(held.executionId);
       if (answer.verdict !== 'hold') return answer;
       held = answer;
@@ -270,7 +294,15 @@ class Opening {
       if (!(cause instanceof Denied)) this.#undo(answer, 'unverifiable');
       throw this.#denied(cause);
     }
-    const lease = openLease({ door: this.#door, start, instance: this.#instance, sentAt: this.#sentAt });
+    const attesting = this.#attesting;
+    attesting?.started(start.entry.exec);
+    const lease = openLease({
+      door: this.#door,
+      start,
+      instance: this.#instance,
+      sentAt: this.#sentAt,
+      ...(attesting === undefined ? {} : { attesting }),
+    });
     const execution = new Running(this.#door, this.#request, believed, start, this.#instance, lease);
     if (this.#request.signal?.aborted === true) execution.halt(reasonOf(this.#request.signal));
     if (!execution.isLive()) {

@@ -7,6 +7,7 @@ export {
   type GuardContext,
   type GuardOptions,
 } from './guard.ts';
+export type { Measure, Measurement } from './attesting.ts';
 export { openExecution, type OpenedExecution, type OpenRequest, type Outcome } from './door.ts';
 export {
   createDoor,

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { base64url, verifyRenewal, type VerifiedStart } from '@licet/evidence';
 import { PlaneError } from '@licet/api';
 import { MAX_DIVERGENCE_MS, since, type Reading } from './clock.ts';
+import type { Attesting } from './attesting.ts';
 import type { HaltReason } from './denied.ts';
 import { RELINK_MS, type Door } from './plane.ts';
 import { SdkError } from './errors.ts';
@@ -39,6 +40,8 @@ export interface LeaseParts {
   readonly instance: Uint8Array;
   /** When the request was sent that brought the start. */
   readonly sentAt: Reading;
+  /** What is measured at each beat. */
+  readonly attesting?: Attesting;
 }
 
 /** Opens the lease of a verified start and keeps it renewed until it is finished or ends. */
@@ -153,16 +156,23 @@ class RunningLease implements Lease {
   }
 
   async #renew(): Promise<void> {
-    const { door, start, instance } = this.#parts;
+    const { door, start, instance, attesting } = this.#parts;
     this.#asking = true;
+    let changed = false;
     // RULE 5: a fresh nonce and a rising counter, so that no earlier answer fits this question.
     const nonce = base64url(randomBytes(16));
     const counter = ++this.#counter;
-    const sentAt = door.clock.now();
     const beatMs = this.#durationMs / 3;
     const given = new AbortController();
     const cancel = door.clock.after(Math.min(door.deadlineMs, this.remainingMs()), () => given.abort(), true);
     try {
+      if (attesting !== undefined) {
+        // Measured and presented before it is asked, so that the answer rests on what is there now.
+        changed = (await attesting.measure()) === 'changed';
+        await orAborted(attesting.present(beatMs, given.signal), given.signal).catch(() => undefined);
+        if (this.#state !== 'running') return;
+      }
+      const sentAt = door.clock.now();
       const answer = await orAborted(
         door.client.renew(
           start.entry.exec,
@@ -187,7 +197,7 @@ class RunningLease implements Lease {
       if (renewal.at < this.#lastAt || renewal.epoch < this.#lastEpoch)
         throw new Error('the renewal is older than the one before');
       // Only a lease that is still running is carried on; one that ended stays ended.
-      if (!this.isLive()) return;
+      if (changed || !this.isLive()) return;
       this.#lastAt = renewal.at;
       this.#lastEpoch = renewal.epoch;
       this.#base = sentAt;
@@ -201,6 +211,8 @@ class RunningLease implements Lease {
     } finally {
       cancel();
       this.#asking = false;
+      // Whatever the plane said, or did not: this is not what was permitted to run.
+      if (changed) this.halt('attestation_contraindicated');
       if (this.#state === 'running') this.#tick();
     }
   }

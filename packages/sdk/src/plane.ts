@@ -2,7 +2,14 @@
 // the trust file, its own key id, and the memory of the log (RULES 3, 5, 8).
 import { trustedLog, type Crypto, type Trust, type TrustedLog } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
-import { PlaneError, PROBLEMS, type Denial, type PlaneClient, type ProblemCode } from '@licet/api';
+import {
+  PlaneError,
+  PROBLEMS,
+  type Denial,
+  type PlaneClient,
+  type ProblemCode,
+  type StatementClaims,
+} from '@licet/api';
 import { systemClock, type DoorClock } from './clock.ts';
 import { Denied } from './denied.ts';
 import { SdkError } from './errors.ts';
@@ -20,6 +27,8 @@ export interface PlaneTrust {
   readonly jkt: string;
   /** The spending place's audience. Default: the first that the trust file gives this log. */
   readonly audience?: string;
+  /** Signs what was measured with the client's key. Absent: this door attests nothing. */
+  readonly sign?: (claims: StatementClaims) => Promise<string>;
   /** Default: a file in the state folder. */
   readonly memory?: CheckpointStore;
   /** Default: the user's state folder. */
@@ -59,6 +68,7 @@ export interface Door {
   readonly holdWaitMs: number;
   readonly skewMs: number;
   readonly warn: (warning: Error) => void;
+  readonly sign?: (claims: StatementClaims) => Promise<string>;
 }
 
 /** Checkpoints are linked at least this often while a door is in use, milliseconds (RULE 8). */
@@ -101,6 +111,7 @@ export function createDoor(client: PlaneClient, pinned: PlaneTrust, settings: Do
     deadlineMs: settings.deadlineMs ?? 2_000,
     holdWaitMs: Math.min(settings.holdWaitMs ?? MAX_HOLD_WAIT_MS, MAX_HOLD_WAIT_MS),
     skewMs: settings.skewMs ?? 1_000,
+    ...(pinned.sign === undefined ? {} : { sign: pinned.sign }),
     warn: settings.onWarning ?? ((warning) => process.emitWarning(warning)),
   };
 }

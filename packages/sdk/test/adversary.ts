@@ -35,6 +35,8 @@ import {
   PlaneError,
   type Answer,
   type CallOptions,
+  type ChallengeView,
+  type EvidenceBody,
   type ExecutionRequest,
   type ExecutionView,
   type FeedEvent,
@@ -142,6 +144,9 @@ export interface Bends {
   commitArguments?: (asked: { readonly [name: string]: Json }) => { readonly [name: string]: Json };
   resources?: Readonly<Record<string, { readonly type: string; readonly id: string }>>;
   ttlMs?: number;
+  /** What has to be attested. Default: nothing. */
+  requires?: ChallengeView['requires'];
+  attest?: (body: EvidenceBody) => void | Promise<void>;
   execution?: (executionId: string) => ExecutionView | Promise<ExecutionView>;
   decide?: (executionId: string) => Answer | undefined;
   /** Default: doors may not read bundles. */
@@ -156,6 +161,7 @@ export interface Adversary {
   readonly jkt: string;
   readonly bends: Bends;
   readonly reports: Report[];
+  readonly attested: EvidenceBody[];
   readonly requests: ExecutionRequest[];
   /** Ids of what was permitted, in order. */
   readonly executions: string[];
@@ -168,6 +174,7 @@ export interface Adversary {
 export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary {
   const jkt = digestOf('the agent key');
   const reports: Report[] = [];
+  const attested: EvidenceBody[] = [];
   const requests: ExecutionRequest[] = [];
   const executions: string[] = [];
   const renewals: { readonly counter: number; readonly nonce: string }[] = [];
@@ -320,6 +327,26 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
       if (bent !== undefined) return bent;
       return permitted({ ...requests.at(-1)!, ...body }, options, executionId);
     },
+    async challenge() {
+      return {
+        subject: 'agent-1',
+        challenge: nonce(),
+        ticket: '',
+        expires: Date.now() + 30_000,
+        requires: bends.requires ?? [],
+      };
+    },
+    async attest(body) {
+      attested.push(body);
+      await bends.attest?.(body);
+      return {
+        kind: body.kind,
+        status: 'affirming',
+        measured: digestOf('measured'),
+        expires: Date.now() + 60_000,
+        attestation: { entry: '', proof: '' },
+      };
+    },
     async redeem(executionId, body, options) {
       const record = permits.get(executionId)!;
       const start = (bends.start ?? ((entry) => entry))(startEntry(record.permit, body.instance)) as Entry & {
@@ -413,6 +440,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
     jkt,
     bends,
     reports,
+    attested,
     requests,
     executions,
     renewals,

@@ -17,6 +17,7 @@ import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
 import { holdDataFolder, type DataFolderLock } from '@licet/store';
 import {
   clientOver,
+  makeStatement,
   PlaneError,
   publicHalf,
   readTrustStore,
@@ -28,6 +29,7 @@ import {
   type PinnedPlane,
   type PlaneClient,
   type PrivateJwk,
+  type StatementClaims,
   type RouteName,
 } from '@licet/api';
 import { attachedCalls } from './attached.ts';
@@ -247,7 +249,9 @@ async function assemble(
         await close();
       },
     });
-    return { ...client, pinned: { trust, origin, jkt, audience, stateDir } };
+    const sign = (claims: StatementClaims): Promise<string> =>
+      makeStatement(key, claims, (options.ports?.clock ?? systemClock).nowMs());
+    return { ...client, pinned: { trust, origin, jkt, audience, stateDir, sign } };
   };
 
   const main = await clientOf({ key: agentKey }, async () => {

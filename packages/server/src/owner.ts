@@ -17,6 +17,7 @@ import {
 import { createEngine } from '@licet/policy';
 import type { DataFolderLock } from '@licet/store';
 import { buildApp } from './app.ts';
+import { openAttestation } from './attestation.ts';
 import { openAuthentication } from './authentication.ts';
 import type { PlaneFolder } from './data-folder.ts';
 import { watchStopFile } from './emergency.ts';
@@ -107,6 +108,7 @@ async function open(
     evaluator,
     engine,
     resolver,
+    attestation: openAttestation(nodeCrypto),
     clock,
     random,
     crypto: nodeCrypto,

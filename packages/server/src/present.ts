@@ -9,6 +9,8 @@ import {
   PlaneError,
   ROUTES,
   type Answer,
+  type AttestAnswer,
+  type AttestationKind,
   type Denial,
   type Held,
   type OperatorAnswer,
@@ -101,6 +103,22 @@ export function presentReport(answered: Answered, status: string): ReportAnswer 
     status: reply.status ?? status,
     late: reply.late ?? false,
     outcome: proven(outcome),
+    ...linked(answered),
+  };
+}
+
+/** Returns the answer to evidence that was presented. */
+export function presentAttested(answered: Answered, kind: AttestationKind): AttestAnswer {
+  const { reply } = answered;
+  if (reply.kind !== 'attested') throw unexpected(reply);
+  const { status, measured, expMs, why } = reply;
+  return {
+    kind,
+    status,
+    measured,
+    expires: expMs,
+    ...(why === undefined ? {} : { why }),
+    attestation: proven(at(answered, reply.position)),
     ...linked(answered),
   };
 }

@@ -5,6 +5,7 @@
 import { parseJson, type Json } from '@licet/evidence';
 import { misfit, PlaneError, ROUTES, type Route, type RouteName } from '@licet/api';
 import { approvalHandlers } from './handlers-approvals.ts';
+import { attestationHandlers } from './handlers-attestation.ts';
 import { doorHandlers } from './handlers-doors.ts';
 import { evidenceHandlers } from './handlers-evidence.ts';
 import { passkeyHandlers } from './handlers-passkeys.ts';
@@ -39,6 +40,7 @@ export function createService(
 ): Service {
   const handlers: Handlers = {
     ...doorHandlers(parts),
+    ...attestationHandlers(parts),
     ...evidenceHandlers(parts),
     ...peopleHandlers(parts),
     ...passkeyHandlers(parts),

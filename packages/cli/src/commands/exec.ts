@@ -12,6 +12,7 @@ interface ExecOptions {
   readonly cwd?: string;
   readonly env?: readonly string[];
   readonly stdin?: string;
+  readonly measure?: readonly string[];
   readonly confine?: string;
   readonly parent?: string;
   readonly wait?: string;
@@ -30,6 +31,7 @@ export function addExec(program: Command): void {
     .option('--cwd <path>', 'where it runs (default: here)')
     .option('--env <name=value...>', 'its whole environment, beside a PATH of system folders')
     .option('--stdin <file>', 'what it reads; committed to by digest')
+    .option('--measure <file...>', 'files that are measured with it: an entry script, a lock file')
     .option('--confine <kind>', 'namespace, cgroup, swept, group-only (default: the strongest here)')
     .option('--parent <id>', 'the running execution on whose behalf')
     .option('--wait <seconds>', 'how long to wait for a person, at most 45 (default: 45)')
@@ -63,6 +65,7 @@ export function addExec(program: Command): void {
               ),
             ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
             ...(options.stdin === undefined ? {} : { stdin: await readInput(options.stdin) }),
+            ...(options.measure === undefined ? {} : { measure: options.measure }),
             ...(options.confine === undefined ? {} : { confinement: options.confine as Confinement }),
             ...(options.parent === undefined ? {} : { parent: options.parent }),
             ...(options.wait === undefined ? {} : { holdWaitMs: seconds(options.wait) * 1_000 }),

@@ -1,6 +1,7 @@
 // The main job: every claim of the product, on real tools, checked by its effect (README).
 import { styleText } from 'node:util';
 import type { ClaimResult } from './claim.ts';
+import { attested } from './attested.ts';
 import { authority } from './authority.ts';
 import { evidence, evidencePaths, type EvidencePaths } from './evidence.ts';
 import { outage } from './outage.ts';
@@ -24,6 +25,7 @@ const SCENARIOS: readonly (readonly [title: string, scenario: Scenario])[] = [
   ['Permits are exact, and spent once', permits],
   ['What is contained stops', processes],
   ['A tool that changes is not the tool that was approved', pins],
+  ['What runs is what was measured', attested],
   ['Who may act, and how far', authority],
   ['A person answers, with their own hand', people],
   ['The plane dies, and nothing is permitted', outage],

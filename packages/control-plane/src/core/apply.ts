@@ -2,6 +2,7 @@
 // command, time and random bytes give the same transition.
 import type { Prepared } from '../ports.ts';
 import { approve } from './approve.ts';
+import { attest } from './attest.ts';
 import { boot } from './boot.ts';
 import type { Command, DecideCommand, OrderCommand, RedeemCommand, RenewCommand } from './commands.ts';
 import { contain } from './consequence.ts';
@@ -62,6 +63,8 @@ export function apply(rows: RowReader, prepared: Prepared, context: ApplyContext
       return tick(draft, command);
     case 'boot':
       return boot(draft, command);
+    case 'attest':
+      return attest(draft, command);
     default:
       return command satisfies never;
   }

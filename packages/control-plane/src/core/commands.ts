@@ -16,6 +16,7 @@ import type {
   ScopeKind,
 } from '@licet/evidence';
 import type { OpenedMandate, OpenedScope } from './rows.ts';
+import type { AttestationKind, AttestationStatus } from '@licet/policy';
 
 /** An authenticated caller: the identity and the key that proved itself. */
 export interface Caller {
@@ -399,6 +400,28 @@ export interface BootCommand {
   };
 }
 
+/** Records what evidence was found to show; Prepare has appraised it. */
+export interface AttestCommand {
+  readonly kind: 'attest';
+  readonly caller: Caller;
+  /** The running execution that it is about; absent: the caller itself. */
+  readonly exec?: string;
+  readonly attested: AttestationKind;
+  readonly status: AttestationStatus;
+  readonly measured: string;
+  /** Commitment to the evidence. */
+  readonly evidence: string;
+  /** The challenge, and when it was given out. */
+  readonly challenge: string;
+  readonly sinceMs: number;
+  /** The evidence's own end. */
+  readonly expMs?: number;
+  /** The identity whose key answers for it. */
+  readonly by: string;
+  /** For whoever asked; not recorded. */
+  readonly why?: string;
+}
+
 export type Command =
   | DecideCommand
   | RefuseCommand
@@ -411,7 +434,8 @@ export type Command =
   | EnterCommand
   | OrderCommand
   | TickCommand
-  | BootCommand;
+  | BootCommand
+  | AttestCommand;
 
 /** What Apply answers; `entries` of the commit carry the evidence. */
 export type Reply =
@@ -458,4 +482,14 @@ export type Reply =
   /** The command cannot apply to the state it found; nothing was written. */
   | { readonly kind: 'conflict'; readonly code: string; readonly exec?: string; readonly detail?: string }
   | { readonly kind: 'ticked'; readonly changed: readonly string[] }
-  | { readonly kind: 'booted'; readonly incarnation: string };
+  | { readonly kind: 'booted'; readonly incarnation: string }
+  | {
+      readonly kind: 'attested';
+      readonly exec?: string;
+      readonly position: number;
+      readonly leaf: string;
+      readonly status: AttestationStatus;
+      readonly measured: string;
+      readonly expMs: number;
+      readonly why?: string;
+    };

@@ -1,6 +1,7 @@
 // Project: what one committed entry means for the rows. Apply writes rows only through it, and a rebuild runs it over
 // the whole log again: so the tables are projections by construction, not by discipline (DESIGN §9).
 import { parseNote, parseRenewal, type Entry } from '@licet/evidence';
+import { attestation } from './project-attestation.ts';
 import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './project-execution.ts';
 import { boot, containment, genesis, identity, key, mandate, policy, standing } from './project-plane.ts';
 import type { RowReader } from './rows.ts';
@@ -82,7 +83,7 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
     case 'key':
       return key(rows, entry, leaf);
     case 'attestation':
-      return vouching(rows, entry, leaf);
+      return [...vouching(rows, entry, leaf), ...attestation(rows, entry, leaf, index)];
     case 'clock':
     case 'observation':
     case 'successor':

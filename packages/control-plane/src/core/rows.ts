@@ -18,7 +18,7 @@ import type {
   ScopeKind,
   StandingScope,
 } from '@licet/evidence';
-import type { MandateBody } from '@licet/policy';
+import type { AttestationKind, AttestationStatus, AttesterRole, MandateBody } from '@licet/policy';
 
 /** The plane itself: what genesis and boot said. */
 export interface PlaneRow {
@@ -264,6 +264,36 @@ export interface FactRow {
   readonly index: number;
 }
 
+/** One thing that was attested. */
+export interface AttestedItem {
+  readonly kind: AttestationKind;
+  readonly status: AttestationStatus;
+  readonly measured: string;
+  readonly by: AttesterRole;
+  /** Who that is. */
+  readonly attester: string;
+  /** When the challenge was given out: what was measured is no older. */
+  readonly sinceMs: number;
+  readonly expMs: number;
+  readonly leaf: string;
+  readonly index: number;
+}
+
+/** What was attested of a subject, or of one running execution: the newest of each kind. */
+export interface AttestationRow {
+  /** Identity or execution. */
+  readonly about: string;
+  /** By kind; of a subject's programs and tools, by kind and measurement. */
+  readonly items: { readonly [key: string]: AttestedItem };
+  /** Indexes of the entries, oldest first. */
+  readonly entries: readonly number[];
+}
+
+/** Challenges that a subject spent a short while ago, with when. */
+export interface ChallengeRow {
+  readonly spent: readonly (readonly [nonce: string, atMs: number])[];
+}
+
 /** A mandate as it was granted last. It is found by its id, and by who gave it to whom. */
 export interface MandateRow {
   readonly id: string;
@@ -335,6 +365,10 @@ export interface RowValues {
   readonly fact: FactRow;
   readonly mandate: MandateRow;
   readonly standing: StandingRow;
+  /** By subject, or by execution. */
+  readonly attestation: AttestationRow;
+  /** By subject. */
+  readonly challenge: ChallengeRow;
   readonly idem: IdemRow;
   /** recognition → execution. */
   readonly hold: { readonly exec: string };

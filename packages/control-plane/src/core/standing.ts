@@ -2,6 +2,7 @@
 // same fence (RULE 4): identity, mandate, containment, parent, root grant.
 import type { ChainLink } from '@licet/evidence';
 import type { Caller } from './commands.ts';
+import { isContraindicated } from './attest.ts';
 import { barred, covering, MAX_DEPTH, subjectOf } from './containment.ts';
 import { bindings } from './mandates.ts';
 import type { ExecutionRow, RowReader } from './rows.ts';
@@ -39,6 +40,7 @@ export function objection(
     identities(rows, claim, nowMs) ??
     mandates(rows, claim, nowMs) ??
     (covering(rows, subjectOf(tenant, claim)) === undefined ? undefined : { code: 'contained' }) ??
+    (isContraindicated(rows, claim.exec) ? { code: 'attestation_contraindicated' } : undefined) ??
     parentage(rows, claim, nowMs)
   );
 }
@@ -93,7 +95,9 @@ function parentage(rows: RowReader, claim: Claim, nowMs: number): Objection | un
     const actor = rows.get('identity', parent.chain.at(-1)?.id ?? '');
     // Whoever runs the parent must still be let: what its issuer no longer vouches for ends with all below it.
     const led = actor !== undefined && speaks(rows, actor, parent.jkt, nowMs);
-    if (!led || !isRunning(rows, parent, nowMs)) return { code: 'parent_ended' };
+    // And what is not what was permitted, not only once its own door has noticed.
+    if (!led || !isRunning(rows, parent, nowMs) || isContraindicated(rows, parent.exec))
+      return { code: 'parent_ended' };
     if (parent.parent === undefined) return undefined;
     parent = rows.get('execution', parent.parent.exec);
   }

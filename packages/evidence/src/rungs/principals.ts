@@ -1,5 +1,5 @@
 /**
- * The rungs about who: the principal chain and its mandates (RULE 17, 18), and attestations (DESIGN §7).
+ * The rungs about who: the principal chain and its mandates (RULE 17, 18).
  */
 import { unbase64url } from '../bytes.ts';
 import { verifyCommitment } from '../commitments.ts';
@@ -46,55 +46,6 @@ export async function principalChainRung(c: Case): Promise<Finding> {
   return sum(items, 'no decision in this file has a principal chain');
 }
 
-/** The newest attestation of each kind, for each principal and execution, was good and fresh at the decision. */
-export function attestationRung(c: Case): Finding {
-  const items: RungItem[] = [];
-  const attestations = ofType(c, 'attestation');
-  for (const { index, entry } of ofType(c, 'permit')) {
-    const about = attestations.filter(
-      (a) =>
-        a.index < index &&
-        // Which key speaks for whom is the principal chain's to check, key by key.
-        !VOUCHING.includes(a.entry.kind) &&
-        (a.entry.exec === undefined
-          ? entry.chain.some(({ id }) => id === a.entry.subject)
-          : a.entry.exec === entry.exec),
-    );
-    const newest = new Map(about.map((a) => [`${a.entry.subject} ${a.entry.kind}`, a]));
-    for (const { index: at, entry: attestation } of newest.values()) {
-      const name = `permit ${index}: ${attestation.kind} of ${attestation.subject} (entry ${at})`;
-      const good = attestation.status === 'affirming' || attestation.status === 'warning';
-      if (attestation.status === 'none') items.push({ status: 'not checked', what: `${name} says nothing` });
-      else
-        items.push(
-          check(
-            good && attestation.exp > entry.at,
-            `${name} ${attestation.status}`,
-            `${name} was ${good ? 'stale' : attestation.status}`,
-          ),
-        );
-    }
-  }
-  for (const [exec, record] of Object.entries(c.file.executions)) {
-    for (const { leaf, evidence } of record.attestations ?? []) {
-      const attestation = byLeaf(c, leaf, 'attestation');
-      const opens =
-        attestation !== undefined &&
-        attempt(() =>
-          verifyCommitment('attestation', attestation.entry.evidence, evidence.disclosed, evidence.withheld),
-        ) !== undefined;
-      items.push(
-        check(
-          opens,
-          `evidence of attestation ${leaf}`,
-          `${exec}: evidence does not open attestation ${leaf}`,
-        ),
-      );
-    }
-  }
-  return sum(items, 'no attestation in this file');
-}
-
 function checkLink(c: Case, index: number, link: ChainLink): RungItem {
   const name = `decision ${index}: ${link.kind} ${link.id}`;
   const identity = byLeaf(c, link.identity, 'identity');
@@ -122,7 +73,7 @@ function checkLink(c: Case, index: number, link: ChainLink): RungItem {
 }
 
 /** Kinds of attestation by which an issuer vouches for a key: as somebody's own, and as acting for somebody. */
-const VOUCHING: readonly string[] = ['token', 'on_behalf'];
+export const VOUCHING: readonly string[] = ['token', 'on_behalf'];
 
 /** An issuer that was in force vouched for a key of this link. What the issuer signed is the operator's to say. */
 function checkToken(c: Case, index: number, atMs: number, link: ChainLink): RungItem {

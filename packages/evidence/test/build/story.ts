@@ -11,6 +11,7 @@ import {
   base64url,
   bundleDigest,
   bundleHash,
+  canonicalize,
   commitArguments,
   commitAttestation,
   commitInputs,
@@ -50,6 +51,8 @@ export const ARGS = { path: '/workspace/a.txt', text: 'hi' };
 export const agentKey = testKey('agent', 'agent');
 export const agentJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(agentKey.publicKey) } as const;
 export const JKT = jwkThumbprint(agentJwk);
+const doorKey = testKey('door', 'door');
+const doorJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(doorKey.publicKey) } as const;
 const userKey = testKey('user', 'user');
 const userJwk = { kty: 'OKP', crv: 'Ed25519', x: base64url(userKey.publicKey) } as const;
 const passkeySecret = sha256(utf8('test passkey'));
@@ -74,6 +77,9 @@ export interface Twist {
   readonly token?: Partial<EntryOf<'attestation'>>;
   readonly issuer?: Partial<EntryOf<'identity'>>;
   readonly attestation?: Partial<EntryOf<'attestation'>>;
+  /** What the attested statement says otherwise, and who signs it. */
+  readonly statement?: { readonly [claim: string]: Json };
+  readonly statementSigner?: ReturnType<typeof testKey>;
   readonly agent?: Partial<EntryOf<'identity'>>;
   readonly approver?: Partial<EntryOf<'identity'>>;
   readonly holds?: readonly HoldGroup[];
@@ -255,7 +261,7 @@ export function tell(twist: Twist = {}): Story {
     engine: 'cedar/4.11.2',
   });
   const result = commitResult(RECORD_KEY, { bytes: 2, ok: true });
-  const evidence = commitAttestation(RECORD_KEY, { executable: digestOf('tool') });
+  const evidence = commitAttestation(RECORD_KEY, { statement: aStatement(log.origin, twist) });
   const heads = { containment: contained.id, policy: policy.id };
   const subject = {
     exec: EXEC,
@@ -343,6 +349,7 @@ export function tell(twist: Twist = {}): Story {
     ...given,
     ...twist.approval,
   });
+  log.append<EntryOf<'identity'>>({ ...identity, subject: 'door-1', kind: 'door', keys: [doorJwk] });
   const attestation = log.append<EntryOf<'attestation'>>({
     type: 'attestation',
     subject: 'agent-1',
@@ -350,7 +357,8 @@ export function tell(twist: Twist = {}): Story {
     status: 'affirming',
     measured: digestOf('tool'),
     evidence: evidence.commitment,
-    challenge: base64url(new Uint8Array(16)),
+    challenge: CHALLENGE,
+    since: T0 - 1_000,
     exp: T0 + 600_000,
     by: 'door-1',
     ...twist.attestation,
@@ -497,6 +505,23 @@ function publishOrg(log: TestLog, org: NonNullable<Twist['org']>) {
     prev: null,
   });
   return { id, signed, ref: { layer: 'org', digest, version: 1 } as const };
+}
+
+const CHALLENGE = base64url(new Uint8Array(16));
+
+/** What the door measured, signed with its key. */
+function aStatement(origin: string, { statement = {}, statementSigner = doorKey }: Twist): string {
+  const header = { typ: 'eat+jwt', alg: 'EdDSA', kid: jwkThumbprint(doorJwk) };
+  const claims = {
+    eat_nonce: CHALLENGE,
+    sub: 'agent-1',
+    aud: origin,
+    iat: T0 / 1_000,
+    program: { digest: digestOf('tool') },
+    ...statement,
+  };
+  const text = [header, claims].map((part) => base64url(utf8(canonicalize(part as Json)))).join('.');
+  return `${text}.${base64url(statementSigner.sign(utf8(text)))}`;
 }
 
 export const shown = (disclosed: readonly Disclosure[]): DisclosedPart => ({ disclosed, withheld: [] });

@@ -202,6 +202,19 @@ function cases(): readonly Case[] {
     twisted('fail-attestation', 'an attestation that was contraindicated', {
       attestation: { status: 'contraindicated' },
     }),
+    twisted('fail-attestation-signature', 'an attestation that somebody else signed', {
+      statementSigner: testKey('door', 'mallory'),
+    }),
+    twisted('fail-attestation-replayed', 'evidence that was made for another challenge', {
+      statement: { eat_nonce: base64url(new Uint8Array(16).fill(1)) },
+    }),
+    twisted('fail-attestation-measured', 'an entry that says something else than its evidence', {
+      attestation: { measured: digestOf('another tool') },
+    }),
+    of('attestation-withheld', 'an attestation whose evidence is withheld', {
+      ...story.parts,
+      executions: { [EXEC]: { ...record, attestations: [] } },
+    }),
     twisted('fail-one-start', 'a permit started twice', { twice: true }),
     twisted('fail-order-and-timing', 'a start after its permit had expired', { permit: { exp: T0 + 500 } }),
     twisted('fail-lease', 'a renewal signed by another key', {

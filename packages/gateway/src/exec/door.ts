@@ -16,6 +16,7 @@ import {
 import { GatewayError } from '../errors.ts';
 import { detectConfinement, type Confinement } from '../runner/confinement.ts';
 import { measureExecutable } from '../runner/measure.ts';
+import { measureProgram } from './measuring.ts';
 import { run, type RunResult } from '../runner/run.ts';
 import { snapshotSpec } from '../runner/spec.ts';
 
@@ -33,6 +34,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Committed to by digest; default none. */
   readonly stdin?: Uint8Array;
+  /** Files that are measured with the program: an entry script, a lock file. The digest that is bound is then that of all. */
+  readonly measure?: readonly string[];
   /** Default: the strongest this host has. A named kind that it does not have is an error. */
   readonly confinement?: Confinement;
   /** Default `in-process`: who can start this door can usually start the command without it (RULE 27). */
@@ -85,6 +88,11 @@ export async function execGoverned(options: ExecOptions): Promise<ExecEnd> {
   const [program = '', ...words] = options.argv;
   const path = env['PATH'];
   const measured = await measureExecutable(program, { cwd, ...(path === undefined ? {} : { path }) });
+  const attested = await measureProgram(measured, {
+    cwd,
+    path: path ?? DEFAULT_ENV['PATH']!,
+    files: options.measure ?? [],
+  });
   const confinement = options.confinement ?? (await detectConfinement()).best;
   const execution = await openExecution(door, {
     action: EXEC_ACTION,
@@ -98,8 +106,9 @@ export async function execGoverned(options: ExecOptions): Promise<ExecEnd> {
     claim: {
       grade: options.grade ?? 'in-process',
       confine: confinement,
-      bound: ['input', 'resource', `program:${measured.digest}`],
+      bound: ['input', 'resource', `program:${attested.digest}`],
     },
+    measure: () => attested.measure(),
     ...(options.parent === undefined ? {} : { parent: options.parent }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.holdWaitMs === undefined ? {} : { holdWaitMs: options.holdWaitMs }),
@@ -129,6 +138,7 @@ export async function execGoverned(options: ExecOptions): Promise<ExecEnd> {
         },
       },
     );
+    attested.started(handle);
     const result = await handle.done;
     await execution.report(
       outcomeOf(execution, result, {

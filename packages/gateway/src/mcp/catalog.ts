@@ -98,6 +98,12 @@ export class Catalog {
     return this.#refreshing;
   }
 
+  /** Returns the digest of a tool's definition as the server gives it now, pinned or not; undefined without such a tool. */
+  digestOf(name: string): string | undefined {
+    const [tool, ...others] = this.#tools.filter((one) => one.name === name);
+    return others.length > 0 || tool?.fault !== undefined ? undefined : tool?.digest;
+  }
+
   /** Returns how a tool of this name stands. */
   standing(name: string): Standing {
     const found = this.#tools.filter((tool) => tool.name === name);

@@ -11,6 +11,7 @@ import {
   Halted,
   openExecution,
   type Door,
+  type Measure,
   type OpenedExecution,
   type TrustedPlane,
 } from '@licet/sdk';
@@ -321,6 +322,7 @@ class McpProxy {
         parent: this.#session!.executionId,
         signal: AbortSignal.any([signal, this.#session!.signal]),
         claim: this.#claim(['input', 'resource', ...asked.bound, ...boundRetry(request.params)]),
+        ...(asked.measure === undefined ? {} : { measure: asked.measure }),
         onHold: (held) =>
           progress?.(`waiting for approval by ${held.holds.map(({ group }) => group).join(', ')}`),
         ...(this.#options.holdWaitMs === undefined ? {} : { holdWaitMs: this.#options.holdWaitMs }),
@@ -356,6 +358,13 @@ class McpProxy {
       // The permit's entry names the definition that was called.
       bound: [`tool:${standing.digest}`],
       emit: (committed) => ({ name, arguments: committed }),
+      measure: async () => {
+        await this.#catalog.refresh();
+        const digest = this.#catalog.digestOf(name);
+        if (digest === undefined) throw new GatewayError('ERR_MCP_SERVER', 'the tool is not there any more');
+        const tool = { server: this.#options.server, name, digest };
+        return [{ kind: 'tool_manifest', digest, claims: { tool } }];
+      },
       check: () => {
         const now = this.#catalog.standing(name);
         if (now.kind === 'refused') return this.#refusal(name, now);
@@ -601,6 +610,8 @@ interface Asked {
   readonly arguments: JsonObject;
   readonly bound: readonly string[];
   readonly emit: (committed: JsonObject) => JsonObject;
+  /** Looks at what is called, for a bundle that wants it attested. */
+  readonly measure?: Measure;
   /** Looks again once the permit is there. */
   readonly check?: () => Denied | undefined;
 }

@@ -13,6 +13,7 @@ import { preparePlace, removeCgroup, type Confinement, type Place } from './conf
 import type { Measured } from './measure.ts';
 import { collectOutput } from './output.ts';
 import { parseReport, type Report } from './report.ts';
+import { imageDigest } from './running-image.ts';
 import { snapshotSpec, type RunSpec } from './spec.ts';
 import { killTree, signalTree, type Tree } from './tree.mjs';
 
@@ -48,6 +49,8 @@ export interface RunHandle {
   readonly confinement: Confinement;
   /** Resolved once the command's own program is executing. `run` returns no handle before that. */
   readonly started: Promise<void>;
+  /** Digest of what the command's first process executes now; undefined when that cannot be seen. */
+  imageDigest(): string | undefined;
   /**
    * SIGTERM to all, SIGKILL after `graceMs` (default 500); resolves only when nothing is alive. A second call may
    * shorten the grace; the first reason stays. Throws ERR_RUNNER_SURVIVORS with `pids` when the killing had no effect for 5 s.
@@ -116,6 +119,7 @@ class Execution {
   readonly #done = Promise.withResolvers<RunResult>();
   readonly #onAbort = (): void => void this.#halt('aborted', DEFAULT_GRACE_MS).catch(() => undefined);
   #tree: Tree;
+  #firstPid: number | undefined;
   #halted: string | undefined;
   #ended: Extract<Report, { is: 'ended' }> | undefined;
   #startedAtMs: number | undefined;
@@ -191,6 +195,7 @@ class Execution {
       pid: this.#guardian.pid as number,
       confinement: this.#place.confinement,
       started: this.#started.promise,
+      imageDigest: () => this.#imageDigest(),
       halt: (reason, graceMs = DEFAULT_GRACE_MS) => this.#halt(reason, graceMs),
       done: this.#done.promise,
     };
@@ -221,6 +226,7 @@ class Execution {
       case 'started':
         if (this.#startedAtMs !== undefined) return;
         this.#startedAtMs = performance.now();
+        this.#firstPid = report.pid;
         this.#tree = this.#treeFromOutside(report.pid);
         this.#started.resolve();
         return;
@@ -242,6 +248,13 @@ class Execution {
     } catch {
       return this.#tree;
     }
+  }
+
+  #imageDigest(): string | undefined {
+    const { pidNamespace } = this.#tree;
+    if (this.#firstPid === undefined || this.#ended !== undefined) return undefined;
+    if (this.#place.confinement === 'namespace' && pidNamespace === undefined) return undefined;
+    return imageDigest({ pid: this.#firstPid, ...(pidNamespace === undefined ? {} : { pidNamespace }) });
   }
 
   #guardianPids(): number[] {
