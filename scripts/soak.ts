@@ -84,6 +84,13 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 100_000,
   },
   {
+    name: 'approved',
+    claim:
+      'N random changes of an approved execution (what, on what, by whom, where), and N random approvals of something else, are refused; the execution itself then runs, once.',
+    by: { files: ['packages/control-plane/test/approved.test.ts'], variable: 'LICET_APPROVED' },
+    number: 10_000,
+  },
+  {
     name: 'mutations',
     claim:
       'N random mutations of an approval that a passkey signed, its assertion or its subject, are all refused.',
