@@ -25,6 +25,7 @@ const PAGES = [
   '/agents',
   '/containment',
   '/in-doubt',
+  '/you',
   '/demo',
   '/proof',
   '/health',

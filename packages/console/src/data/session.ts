@@ -13,11 +13,18 @@ export type Session =
   | { readonly kind: 'starting' }
   | { readonly kind: 'public' }
   | { readonly kind: 'none'; readonly why?: string }
-  | { readonly kind: 'person'; readonly subject: string; readonly roles: readonly string[] };
+  | {
+      readonly kind: 'person';
+      readonly subject: string;
+      readonly roles: readonly string[];
+      /** How they proved themselves: `passkey`, `token` and others. */
+      readonly method: string;
+    };
 
 interface Me {
   readonly subject: string;
   readonly roles: readonly string[];
+  readonly method: string;
   readonly csrf?: string;
 }
 
@@ -51,6 +58,22 @@ export async function signIn(token: string): Promise<void> {
   }
 }
 
+/** Signs in with a passkey that the person chooses. */
+export async function signInByPasskey(): Promise<void> {
+  try {
+    const { challenge, rpId } = await post<{ readonly challenge: string; readonly rpId: string }>(
+      '/v1/login/challenge',
+      {},
+    );
+    const { signChallenge } = await import('./passkey.ts');
+    accept(await post<Me>('/v1/login/passkey', { assertion: await signChallenge(challenge, rpId) }));
+  } catch (error) {
+    // What the person or their browser called off was never asked of the plane.
+    if (error instanceof CallError) refuse(error);
+    else session.write({ kind: 'none', why: 'No passkey was used.' });
+  }
+}
+
 export async function signOut(): Promise<void> {
   await post('/v1/logout', {}).catch(() => undefined);
   localStorage.removeItem(HINT);
@@ -62,7 +85,7 @@ function accept(me: Me): void {
   // A cookie without its CSRF token could read but not act; the plane always gives both.
   setCsrf(me.csrf);
   localStorage.setItem(HINT, '1');
-  session.write({ kind: 'person', subject: me.subject, roles: me.roles });
+  session.write({ kind: 'person', subject: me.subject, roles: me.roles, method: me.method });
 }
 
 function refuse(error: unknown): void {

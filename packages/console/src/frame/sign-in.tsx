@@ -3,7 +3,7 @@ import { useState, type ReactNode } from 'react';
 import { Button } from '../components/button.tsx';
 import { Loading, Note } from '../components/states.tsx';
 import { base, isPublic } from '../data/listener.ts';
-import { signIn, useSession } from '../data/session.ts';
+import { signIn, signInByPasskey, useSession } from '../data/session.ts';
 import css from './sign-in.module.css';
 
 /** Renders its children for a signed-in person; on the public listener, `publicView` or why there is none. */
@@ -45,11 +45,22 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
   return (
     <div className={css['box']}>
       <h1>Sign in</h1>
-      <p>
-        The plane printed an address with a one-time start when it was made: open that address, or paste the
-        operator token. It is exchanged for a cookie that scripts cannot read.
-      </p>
+      <p>With the passkey of this device or phone, if you have made one for this plane.</p>
       {why !== undefined && <Note tone="deny">{why}</Note>}
+      <Button
+        kind="primary"
+        busy={busy}
+        onPress={() => {
+          setBusy(true);
+          void signInByPasskey().finally(() => setBusy(false));
+        }}
+      >
+        Sign in with a passkey
+      </Button>
+      <p>
+        Or, to set the plane up, with the operator token that was written when it was made: open the address
+        that was printed with it, or paste it. It is exchanged for a cookie that scripts cannot read.
+      </p>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -69,11 +80,10 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
         </label>
         <Button
           submit
-          kind="primary"
           busy={busy}
           because={token.trim().length < 16 ? 'A token has at least 16 characters.' : undefined}
         >
-          Sign in
+          Sign in with the token
         </Button>
       </form>
     </div>

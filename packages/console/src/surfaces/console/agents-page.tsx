@@ -17,6 +17,7 @@ import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { Mandates } from './mandates.tsx';
 import { OperatorResult } from './operate.tsx';
+import { PersonPasskeys } from './passkeys.tsx';
 import css from './console.module.css';
 
 export function AgentsPage() {
@@ -235,6 +236,7 @@ function Identity({ id }: { readonly id: string }) {
               ]}
             />
           </Panel>
+          {one.kind === 'user' && <PersonPasskeys of={one} />}
           {below.length > 0 && (
             <Panel title="Acts in this name">
               <Facts

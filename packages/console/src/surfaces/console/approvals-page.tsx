@@ -12,7 +12,8 @@ import { Countdown, Time } from '../../components/time.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { post } from '../../data/call.ts';
 import { approvalsQuery, executionQuery } from '../../data/queries.ts';
-import { SEE_APPROVALS, useMissing } from '../../data/session.ts';
+import { signChallenge, subjectOf, type Shown } from '../../data/passkey.ts';
+import { SEE_APPROVALS, useMissing, useSession } from '../../data/session.ts';
 import { formatPlace } from '../../frame/proof-link.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { Chain } from './chain.tsx';
@@ -202,9 +203,36 @@ function Judge({ execution }: { readonly execution: ExecutionView }) {
     queryFn: ({ signal }) => lastApproved(action, executionId, signal),
     staleTime: 60_000,
   });
+  const session = useSession();
+  const byPasskey = session.kind === 'person' && session.method === 'passkey';
+  const shown = (verdict: 'approve' | 'reject'): Shown => ({
+    hold: hold!,
+    group,
+    verdict,
+    arguments: args as Shown['arguments'],
+  });
+  const { data: signing, error: unsignable } = useQuery({
+    queryKey: ['approvals', 'subject', executionId, hold?.leaf, group],
+    queryFn: () => subjectOf(executionId, shown('approve')),
+    enabled: byPasskey && execution.state === 'held' && text !== undefined && missing === undefined,
+    staleTime: 300_000,
+    retry: false,
+  });
   const answer = useMutation({
-    mutationFn: (verdict: 'approve' | 'reject') =>
-      post<Approved>(`/v1/approvals/${executionId}`, { hold: hold!.leaf, group, verdict }),
+    async mutationFn(verdict: 'approve' | 'reject') {
+      const about = { hold: hold!.leaf, group, verdict };
+      if (!byPasskey) return post<Approved>(`/v1/approvals/${executionId}`, about);
+      const { subject, challenge, rpId } =
+        verdict === 'approve' && signing !== undefined
+          ? signing
+          : await subjectOf(executionId, shown(verdict));
+      const assertion = await signChallenge(challenge, rpId);
+      return post<Approved>(`/v1/approvals/${executionId}`, {
+        ...about,
+        expires: subject.expires,
+        assertion,
+      });
+    },
     onSettled: () => client.invalidateQueries(),
   });
   if (hold === undefined) return <Note>This execution is not held.</Note>;
@@ -220,16 +248,22 @@ function Judge({ execution }: { readonly execution: ExecutionView }) {
       </Panel>
     );
   const held = execution.state === 'held';
+  const needed = hold.groups.find((one) => one.group === group)?.method;
   const because =
     missing ??
+    unsignable?.message ??
     (!held ? 'It is not held any more.' : text === undefined ? 'Its arguments cannot be read.' : undefined);
   const approve =
     because ??
-    (!read
-      ? 'Read the arguments to their end first.'
-      : typed !== action
-        ? `Type ${action} to confirm what you approve.`
-        : undefined);
+    (needed === 'passkey' && !byPasskey
+      ? `${group} approves by passkey only: sign in with yours.`
+      : byPasskey && signing === undefined
+        ? 'What you would sign is being computed.'
+        : !read
+          ? 'Read the arguments to their end first.'
+          : typed !== action
+            ? `Type ${action} to confirm what you approve.`
+            : undefined);
   return (
     <Panel title="Exactly these arguments">
       <div className={css['stack']}>
@@ -249,6 +283,18 @@ function Judge({ execution }: { readonly execution: ExecutionView }) {
                 {hold.index} <LeafTicks place={hold} />
               </span>,
             ],
+            byPasskey
+              ? signing !== undefined && [
+                  'You sign',
+                  <span key="s">
+                    <Hash value={signing.challenge} label="digest that your passkey signs" full />{' '}
+                    <span className={css['small']}>
+                      over this entry, these arguments, {group}, approve, until{' '}
+                      <Time ms={signing.subject.expires} />
+                    </span>
+                  </span>,
+                ]
+              : ['You sign', 'nothing: given with a token, an approval is only asserted by the operator'],
           ]}
         />
         {before === undefined ? null : before === 'none' ? (
@@ -291,10 +337,10 @@ function Judge({ execution }: { readonly execution: ExecutionView }) {
               busy={answer.isPending}
               onPress={() => answer.mutate('approve')}
             >
-              Approve once
+              {byPasskey ? 'Approve with your passkey' : 'Approve once'}
             </Button>
             <Button because={because} busy={answer.isPending} onPress={() => answer.mutate('reject')}>
-              Reject
+              {byPasskey ? 'Reject with your passkey' : 'Reject'}
             </Button>
           </div>
           {answer.error !== null && <Note tone="deny">{answer.error.message}</Note>}

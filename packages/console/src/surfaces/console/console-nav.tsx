@@ -20,6 +20,7 @@ export function ConsoleNav() {
     ['/containment', 'Containment', contained?.active.length],
     ['/facts', 'Facts', undefined],
     ['/in-doubt', 'In doubt', undefined],
+    ['/you', session.kind === 'person' ? `You, by ${session.method}` : 'You', undefined],
   ] as const;
   return (
     <nav className={css['nav']} aria-label="Governance console">

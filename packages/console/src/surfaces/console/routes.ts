@@ -62,6 +62,11 @@ export const consoleRoutes = [
   }),
   createRoute({
     getParentRoute: () => rootRoute,
+    path: '/you',
+    component: lazyRouteComponent(() => import('./you-page.tsx'), 'YouPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
     path: '/containment',
     component: lazyRouteComponent(() => import('./containment-page.tsx'), 'ContainmentPage'),
     validateSearch: (search): { readonly kind?: string; readonly id?: string } =>
