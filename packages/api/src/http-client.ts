@@ -19,7 +19,7 @@ import type { PlaneClient } from './client.ts';
 import { readEvents } from './event-stream.ts';
 import { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
 import { makeProof, publicHalf, type PrivateJwk } from './proof.ts';
-import { makeStatement, type StatementClaims } from './statement.ts';
+import { signEvidence, type SignedStatement, type StatementClaims } from './statement.ts';
 import { tokenKey } from './token.ts';
 import { ROUTES, type Route, type RouteName } from './routes.ts';
 import { callMac, newShare, SESSION_HEADERS, sessionSecret } from './session.ts';
@@ -64,7 +64,7 @@ export interface Pinned {
   /** Where what was verified is remembered (RULE 8). Default: the user's state folder. */
   readonly stateDir?: string;
   /** Signs a statement of what was measured with the caller's key. Absent: this client attests nothing. */
-  readonly sign?: (claims: StatementClaims) => Promise<string>;
+  readonly sign?: (claims: StatementClaims) => Promise<SignedStatement>;
 }
 /** A plane and what it must prove: what a guard needs. */
 export type PinnedPlane = PlaneClient & { readonly pinned: Pinned };
@@ -175,7 +175,7 @@ async function pinnedOf({
   return {
     trust,
     jkt: jwkThumbprint({ ...publicHalf(own) }),
-    sign: (claims) => makeStatement(own, claims, nowMs()),
+    sign: (claims) => signEvidence(own, claims, nowMs()),
     ...(origin === undefined ? {} : { origin }),
     ...(audience === undefined ? {} : { audience }),
   };

@@ -45,5 +45,5 @@ export {
 export { SESSION_TOKEN_TYPE, TOKEN_EXCHANGE } from './bodies.ts';
 export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
 export { signMandate, type MandateTerms, type SignedMandate } from './mandate.ts';
-export { makeStatement, type StatementClaims } from './statement.ts';
+export { makeStatement, signEvidence, type SignedStatement, type StatementClaims } from './statement.ts';
 export { newPrivateJwk, tokenKey } from './token.ts';

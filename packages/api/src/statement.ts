@@ -2,7 +2,7 @@
  * Statements of attesters: what was measured, signed with the attester's key for one challenge, as an Entity Attestation
  * Token (RFC 9711) in a compact JWS. `parseStatement` and `appraiseStatement` of `evidence` are the other half.
  */
-import { jwkThumbprint, STATEMENT_TYPE, type Json } from '@licet/evidence';
+import { jwkThumbprint, STATEMENT_TYPE, type Json, type PublicJwk } from '@licet/evidence';
 import { importJWK, SignJWT } from 'jose';
 import { publicHalf, type PrivateJwk } from './proof.ts';
 
@@ -30,4 +30,19 @@ export async function makeStatement(
     .setAudience(origin)
     .setIssuedAt(Math.floor(nowMs / 1_000))
     .sign(await importJWK({ ...key }, 'EdDSA'));
+}
+
+/** Evidence of one statement: the key beside it, for a key that no identity entry holds because an issuer vouches for it. */
+export interface SignedStatement {
+  readonly statement: string;
+  readonly key: PublicJwk;
+}
+
+/** Returns a statement as it is presented. */
+export async function signEvidence(
+  key: PrivateJwk,
+  claims: StatementClaims,
+  nowMs: number,
+): Promise<SignedStatement> {
+  return { statement: await makeStatement(key, claims, nowMs), key: publicHalf(key) };
 }

@@ -164,7 +164,11 @@ async function attesterOf(
   const row = snapshot.get('identity', id);
   if (row === undefined || row.revoked) return undefined;
   const keys = row.keys.filter((key) => !('jkt' in by) || jwkThumbprint({ ...key }) === by.jkt);
-  if (id === caller.subject) return 'jkt' in by ? { id, role: 'self', keys } : undefined;
+  // The key by which the caller speaks is its own, also when an issuer vouches for it and no entry holds it.
+  if (id === caller.subject)
+    return 'jkt' in by
+      ? { id, role: 'self', keys, ...(by.jkt === caller.jkt ? { jkt: by.jkt } : {}) }
+      : undefined;
   if (row.kind === 'verifier') return { id, role: 'verifier', keys };
   return row.kind === 'door' && 'jkt' in by ? { id, role: 'door', keys } : undefined;
 }

@@ -197,6 +197,8 @@ export interface Attester {
   readonly id: string;
   readonly role: AttesterRole;
   readonly keys: readonly PublicJwk[];
+  /** Thumbprint of a key that is its own although it is not among `keys`: an issuer vouches for it. */
+  readonly jkt?: string;
 }
 
 /** What has to be appraised. */

@@ -3,11 +3,15 @@
 import {
   appraiseStatement,
   EvidenceError,
+  jwkPublicKey,
+  jwkThumbprint,
   parseStatement,
+  publicKeyJwk,
   STATEMENT_KINDS,
   verifyStatement,
   type Crypto,
   type Json,
+  type PublicJwk,
   type Statement,
   type StatementKind,
 } from '@licet/evidence';
@@ -54,6 +58,14 @@ export async function openStatement(
       : statement.kid !== undefined && (await find({ jkt: statement.kid }));
   if (attester === false || attester === undefined || !roles.includes(attester.role))
     throw new EvidenceError('ERR_STATEMENT_SIGNATURE', 'nobody who may answer for this kind signed it');
-  await verifyStatement(statement, attester.keys, crypto);
+  await verifyStatement(statement, keysOf(attester, evidence), crypto);
   return { statement, attester };
+}
+
+/** A key that no entry holds comes with the evidence, and is known by its thumbprint. */
+function keysOf({ keys, jkt }: Attester, evidence: Json): readonly PublicJwk[] {
+  const { key } = evidence as { readonly key?: Json };
+  if (jkt === undefined || keys.length > 0 || key === undefined) return keys;
+  const own = publicKeyJwk(jwkPublicKey(key as { readonly [member: string]: Json }));
+  return jwkThumbprint({ ...own }) === jkt ? [own] : [];
 }

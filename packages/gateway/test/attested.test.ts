@@ -44,7 +44,14 @@ async function publish(change: (bundle: Bundle) => Bundle): Promise<void> {
   const { origin, vkeys } = await readPlaneFolder(fixture.folder.data);
   const seed = await readSeed(statePaths(fixture.folder.stateDir, origin).authorSeed);
   const next = { ...change(bundle), version };
-  const answer = await fixture.operator.publish(signBundle(next, seed, vkeys.author) as unknown as Json);
+  const test = {
+    name: 'what no bundle describes is denied',
+    given: { agent: 'a', action: 'nobody/knows', args: {} },
+    expect: { verdict: 'deny', code: 'unknown_action' },
+  };
+  const answer = await fixture.operator.publish(signBundle(next, seed, vkeys.author) as unknown as Json, {
+    'policy.test.json': { tests: [test] },
+  });
   expect(answer, bundleDigest(next)).toMatchObject({ verdict: 'done' });
 }
 

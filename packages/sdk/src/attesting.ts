@@ -123,9 +123,12 @@ class Attester implements Attesting {
     const wanted = this.#latest.filter(({ kind }) => given.requires.some((one) => one.kind === kind));
     for (const [at, { kind, claims }] of wanted.entries()) {
       const { subject, challenge, ticket } = at === 0 ? given : await this.#challenge(signal);
-      const statement = await sign({ nonce: challenge, subject, origin, measured: claims });
+      const { statement, key } = await sign({ nonce: challenge, subject, origin, measured: claims });
       const about = this.#executionId === undefined ? {} : { executionId: this.#executionId };
-      await client.attest({ kind, challenge, ticket, ...about, evidence: { statement } }, { signal });
+      await client.attest(
+        { kind, challenge, ticket, ...about, evidence: { statement, key: { ...key } } },
+        { signal },
+      );
     }
     this.#presentedMs = measuredMs;
   }

@@ -8,6 +8,7 @@ import {
   type Denial,
   type PlaneClient,
   type ProblemCode,
+  type SignedStatement,
   type StatementClaims,
 } from '@licet/api';
 import { systemClock, type DoorClock } from './clock.ts';
@@ -28,7 +29,7 @@ export interface PlaneTrust {
   /** The spending place's audience. Default: the first that the trust file gives this log. */
   readonly audience?: string;
   /** Signs what was measured with the client's key. Absent: this door attests nothing. */
-  readonly sign?: (claims: StatementClaims) => Promise<string>;
+  readonly sign?: (claims: StatementClaims) => Promise<SignedStatement>;
   /** Default: a file in the state folder. */
   readonly memory?: CheckpointStore;
   /** Default: the user's state folder. */
@@ -68,7 +69,7 @@ export interface Door {
   readonly holdWaitMs: number;
   readonly skewMs: number;
   readonly warn: (warning: Error) => void;
-  readonly sign?: (claims: StatementClaims) => Promise<string>;
+  readonly sign?: (claims: StatementClaims) => Promise<SignedStatement>;
 }
 
 /** Checkpoints are linked at least this often while a door is in use, milliseconds (RULE 8). */

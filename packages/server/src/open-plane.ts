@@ -17,7 +17,7 @@ import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
 import { holdDataFolder, type DataFolderLock } from '@licet/store';
 import {
   clientOver,
-  makeStatement,
+  signEvidence,
   PlaneError,
   publicHalf,
   readTrustStore,
@@ -29,6 +29,7 @@ import {
   type PinnedPlane,
   type PlaneClient,
   type PrivateJwk,
+  type SignedStatement,
   type StatementClaims,
   type RouteName,
 } from '@licet/api';
@@ -249,8 +250,8 @@ async function assemble(
         await close();
       },
     });
-    const sign = (claims: StatementClaims): Promise<string> =>
-      makeStatement(key, claims, (options.ports?.clock ?? systemClock).nowMs());
+    const sign = (claims: StatementClaims): Promise<SignedStatement> =>
+      signEvidence(key, claims, (options.ports?.clock ?? systemClock).nowMs());
     return { ...client, pinned: { trust, origin, jkt, audience, stateDir, sign } };
   };
 

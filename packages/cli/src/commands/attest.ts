@@ -135,8 +135,7 @@ function addChallenge(attest: Command): void {
 }
 
 function addSign(attest: Command): void {
-  attest
-    .command('sign')
+  withJson(attest.command('sign'))
     .description('sign what was measured for a challenge; prints the evidence as JSON')
     .requiredOption('--key <file>', 'private key of the attester')
     .requiredOption('--challenge <file>', 'what licet attest challenge printed; - reads it from stdin')

@@ -4,8 +4,10 @@
  */
 import { appraiseStatement, STATEMENT_KINDS, type StatementKind } from '../appraisal.ts';
 import { verifyCommitment } from '../commitments.ts';
-import type { EntryOf } from '../entries.ts';
+import type { EntryOf, PublicJwk } from '../entries.ts';
 import type { DisclosedPart } from '../evidence-bundle.ts';
+import type { Json } from '../json.ts';
+import { jwkPublicKey, jwkThumbprint, publicKeyJwk } from '../jwk.ts';
 import { parseRenewal } from '../lease.ts';
 import { parseNote } from '../note.ts';
 import { isObject } from '../shape.ts';
@@ -143,7 +145,7 @@ async function checkEvidence(
     return { status: 'fail', what: `${name}: ${entry.by} may not vouch for it` };
   try {
     const statement = parseStatement(text);
-    await verifyStatement(statement, attester.keys, c.crypto);
+    await verifyStatement(statement, keysOf(c, entry.by, attester.keys, shown), c.crypto);
     const permit = ofType(c, 'permit').find((one) => one.entry.exec === entry.exec)?.entry;
     const found = appraiseStatement(entry.kind as StatementKind, statement, {
       origin: c.file.origin,
@@ -161,6 +163,21 @@ async function checkEvidence(
   } catch (error) {
     return { status: 'fail', what: `${name}: ${messageOf(error)}` };
   }
+}
+
+/** A key that no identity entry holds is shown beside the statement, and is the one that some permit of the attester names. */
+function keysOf(
+  c: Case,
+  by: string,
+  registered: readonly PublicJwk[],
+  shown: Json | undefined,
+): readonly PublicJwk[] {
+  const key = shown !== undefined && isObject(shown) ? shown['key'] : undefined;
+  if (key === undefined || !isObject(key)) return registered;
+  const own = publicKeyJwk(jwkPublicKey(key));
+  const jkt = jwkThumbprint({ ...own });
+  const named = ofType(c, 'permit').some(({ entry }) => entry.jkt === jkt && entry.chain.at(-1)?.id === by);
+  return named ? [...registered, own] : registered;
 }
 
 /** What runs and is not what was permitted is renewed no more. */
