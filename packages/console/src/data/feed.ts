@@ -139,7 +139,7 @@ function keysOf({ entry }: FeedEvent): readonly (readonly unknown[])[] {
     case 'policy':
       return [...common, ['bundles']];
     case 'identity':
-      return [...common, ['identities']];
+      return [...common, ['identities'], ['issuers']];
     case 'fact':
       return [...common, ['facts']];
     default:

@@ -7,6 +7,7 @@ import type {
   ExecutionView,
   FactsView,
   IdentityView,
+  IssuerView,
   MandateView,
   PlaneClient,
   PlaneStatus,
@@ -124,6 +125,22 @@ export const identitiesQuery = queryOptions({
   queryKey: ['identities'],
   queryFn: async ({ signal }) =>
     (await get<{ readonly items: readonly IdentityView[] }>('/v1/identities', signal)).items,
+});
+export const issuersQuery = queryOptions({
+  queryKey: ['issuers'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly IssuerView[] }>('/v1/issuers', signal)).items,
+});
+/** Providers that people can sign in by; anybody may ask. */
+export const signInsQuery = queryOptions({
+  queryKey: ['sign-ins'],
+  queryFn: async ({ signal }) =>
+    (
+      await get<{ readonly items: readonly { readonly subject: string; readonly name: string }[] }>(
+        '/v1/login/issuers',
+        signal,
+      )
+    ).items,
 });
 export const mandatesQuery = queryOptions({
   queryKey: ['mandates'],

@@ -41,6 +41,14 @@ export async function startSession(): Promise<void> {
     await signIn(token);
     return;
   }
+  const came = /^#(signed-in|refused=[a-z_]{1,48})$/.exec(location.hash)?.[1];
+  if (came !== undefined) history.replaceState(history.state, '', location.pathname + location.search);
+  if (came === 'signed-in') localStorage.setItem(HINT, '1');
+  else if (came !== undefined)
+    return session.write({
+      kind: 'none',
+      why: `The plane did not take what your provider said (${came.slice('refused='.length)}).`,
+    });
   if (localStorage.getItem(HINT) === null) return session.write({ kind: 'none' });
   try {
     accept(await get<Me>('/v1/me'));
@@ -71,6 +79,15 @@ export async function signInByPasskey(): Promise<void> {
     // What the person or their browser called off was never asked of the plane.
     if (error instanceof CallError) refuse(error);
     else session.write({ kind: 'none', why: 'No passkey was used.' });
+  }
+}
+
+/** Sends this browser to a provider; it comes back signed in, or told why not. */
+export async function goToProvider(issuer: string): Promise<void> {
+  try {
+    location.assign((await post<{ readonly url: string }>('/v1/login/start', { issuer })).url);
+  } catch (error) {
+    refuse(error);
   }
 }
 

@@ -1,9 +1,12 @@
 /** Shown on operator pages to a visitor who is not signed in; the token stays in this form and in one request. */
+import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { Button } from '../components/button.tsx';
 import { Loading, Note } from '../components/states.tsx';
+import { Untrusted } from '../components/untrusted.tsx';
 import { base, isPublic } from '../data/listener.ts';
-import { signIn, signInByPasskey, useSession } from '../data/session.ts';
+import { signInsQuery } from '../data/queries.ts';
+import { goToProvider, signIn, signInByPasskey, useSession } from '../data/session.ts';
 import css from './sign-in.module.css';
 
 /** Renders its children for a signed-in person; on the public listener, `publicView` or why there is none. */
@@ -57,6 +60,7 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
       >
         Sign in with a passkey
       </Button>
+      <Providers />
       <p>
         Or, to set the plane up, with the operator token that was written when it was made: open the address
         that was printed with it, or paste it. It is exchanged for a cookie that scripts cannot read.
@@ -88,4 +92,16 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
       </form>
     </div>
   );
+}
+
+/** Ways in by somebody else's word, where there are any. */
+function Providers() {
+  const { data = [] } = useQuery(signInsQuery);
+  return data.map(({ subject, name }) => (
+    <p key={subject}>
+      <Button onPress={() => void goToProvider(subject)}>
+        Sign in with <Untrusted>{name}</Untrusted>
+      </Button>
+    </p>
+  ));
 }

@@ -15,6 +15,7 @@ import { executionsQuery, identitiesQuery } from '../../data/queries.ts';
 import { useMissing } from '../../data/session.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
+import { Issuers } from './issuers.tsx';
 import { Mandates } from './mandates.tsx';
 import { OperatorResult } from './operate.tsx';
 import { PersonPasskeys } from './passkeys.tsx';
@@ -94,6 +95,7 @@ function Identities() {
           </div>
         )}
       </Panel>
+      <Issuers />
     </Page>
   );
 }
