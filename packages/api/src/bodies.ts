@@ -246,6 +246,13 @@ export const NoticeBody = closed({
   digest: Digest,
   idempotencyKey: Type.Optional(IdempotencyKey),
 });
+const Vkey = Type.String({ minLength: 1, maxLength: 2_048, pattern: '^[\\x21-\\x7e]+$' });
+export const SuccessorBody = closed({
+  origin: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9.:/_-]{0,199}$' }),
+  logKey: Vkey,
+  keys: Type.Array(Vkey, { maxItems: 16 }),
+  idempotencyKey: Type.Optional(IdempotencyKey),
+});
 export const BundleBody = closed({ bundle: AnyJson });
 /** `tests`: the parsed `*.test.json` files, by name. */
 export const PublishBody = closed({ signed: AnyJson, tests: Type.Optional(AnyObject) });

@@ -96,6 +96,7 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
       }
     },
     health: async (since) => (await call('health', { query: { since } })) as HealthReport,
+    succeed: (next, key) => call('succeed', { body: withKey(next, key) }),
     notice: (kind, digest, key) => call('notice', { body: withKey({ kind, digest }, key) }),
     shadowFindings: async (before) => await call('shadowFindings', { query: { before } }),
     notices: async () => (await call('notices', {})).items,

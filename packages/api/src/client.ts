@@ -805,6 +805,11 @@ export interface PlaneClient {
     }[];
   }>;
 
+  /** Ends this log in favour of another one: nothing starts here any more (RULE 7). Two people, unless solo. */
+  succeed(
+    next: { readonly origin: string; readonly logKey: string; readonly keys: readonly string[] },
+    key?: string,
+  ): Promise<OperatorAnswer>;
   /** Records a notice: a code and a digest, as an operator's governed execution. */
   notice(kind: string, digest: string, key?: string): Promise<OperatorAnswer>;
   /** Newest first. */

@@ -684,6 +684,15 @@ export const ROUTES = {
     answer: answer.OperatorAnswers,
     summary: 'Record a notice: a drill, the digest of the offline viewer',
   },
+  succeed: {
+    ...post,
+    ...control,
+    path: '/v1/successor',
+    who: OPERATOR,
+    body: body.SuccessorBody,
+    answer: answer.OperatorAnswers,
+    summary: 'End this log in favour of another',
+  },
   shadowFindings: {
     ...get,
     ...control,

@@ -20,6 +20,7 @@ import { addMcp } from './commands/mcp.ts';
 import { addOrg } from './commands/org.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRuns } from './commands/runs.ts';
+import { addStore } from './commands/store.ts';
 import { addTenants } from './commands/tenants.ts';
 import { addTrust } from './commands/trust.ts';
 import { addUp } from './commands/up.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addInit,
   addUp,
   addTenants,
+  addStore,
   demo,
   addMcp,
   addExec,

@@ -59,6 +59,8 @@ export interface PlaneFile {
   readonly vkeys: Readonly<Record<'log' | 'lease' | 'status' | 'session' | 'contain' | 'author', string>>;
   /** The organisation above, as genesis names it (RULE 20). */
   readonly org?: Organisation;
+  /** The log that this one goes on from, as it ended (RULE 7). */
+  readonly prev?: { readonly origin: string; readonly size: number; readonly root: string };
   /** The identities that genesis registers. */
   readonly identities: readonly GenesisIdentity[];
 }
@@ -204,6 +206,20 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
   await writePrivate(join(data, 'operator.json'), `${JSON.stringify({ v: 1, tokens })}\n`);
   await writePrivate(join(data, 'plane.json'), `${JSON.stringify(file, null, 2)}\n`);
   return { folder: await readPlaneFolder(data), paths, operatorToken, trust };
+}
+
+/**
+ * Says what a plane that was made and never opened goes on from: the log before it, whom that one knew, and the tokens
+ * of its people.
+ */
+export async function continueFrom(
+  folder: PlaneFolder,
+  before: Required<Pick<PlaneFile, 'prev' | 'identities'>> & Pick<PlaneFolder, 'tokens'>,
+): Promise<void> {
+  const { data, seeds: _, tokens: __, ...file } = folder;
+  const { prev, identities, tokens } = before;
+  await writePrivate(join(data, 'operator.json'), `${JSON.stringify({ v: 1, tokens })}\n`);
+  await writePrivate(join(data, 'plane.json'), `${JSON.stringify({ ...file, prev, identities }, null, 2)}\n`);
 }
 
 /** Returns whether `init` finished here. */

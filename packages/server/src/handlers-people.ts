@@ -312,6 +312,15 @@ export function peopleHandlers(parts: Parts): Handlers {
       };
       return presentOperated(await operate(context, { op: 'notice', notice: kind, digest }, idempotencyKey));
     },
+    async succeed(context) {
+      const { idempotencyKey, ...next } = context.body as {
+        readonly origin: string;
+        readonly logKey: string;
+        readonly keys: readonly string[];
+        readonly idempotencyKey?: string;
+      };
+      return presentOperated(await operate(context, { op: 'succeed', ...next }, idempotencyKey));
+    },
     shadowFindings: ({ query }) =>
       shadowFindingsOf(store, query['before'] === undefined ? undefined : Number(query['before'])),
     notices: async () => ({ items: await noticesOf(store) }),

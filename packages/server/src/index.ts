@@ -11,6 +11,7 @@ export {
 } from './tenants.ts';
 export {
   CONTROL_PORT,
+  continueFrom,
   DEFAULT_AGENT,
   DEFAULT_DOOR,
   initDataFolder,

@@ -279,6 +279,7 @@ function bootOf(folder: PlaneFolder) {
       public: folder.public,
       people,
       ...(org === undefined ? {} : { org }),
+      ...(folder.prev === undefined ? {} : { prev: folder.prev }),
       keys: (['lease', 'status', 'session', 'contain', 'author'] as const).map((purpose) => ({
         purpose,
         key: vkeys[purpose],

@@ -13,7 +13,7 @@ export function boot(draft: Draft, command: BootCommand): Transition {
   const { custody, genesis } = command;
   if (draft.get('plane', SELF) === undefined) {
     if (genesis === undefined) return draft.reply({ kind: 'conflict', code: 'no_genesis' });
-    const { origin, tenant, logKey, people, org, keys, identities } = genesis;
+    const { origin, tenant, logKey, people, org, prev, keys, identities } = genesis;
     draft.append(
       'genesis',
       {
@@ -23,6 +23,7 @@ export function boot(draft: Draft, command: BootCommand): Transition {
         public: genesis.public,
         people,
         ...(org === undefined ? {} : { org }),
+        ...(prev === undefined ? {} : { prev }),
       },
       { as: { origin, tenant } },
     );

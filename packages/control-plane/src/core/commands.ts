@@ -308,6 +308,13 @@ export type Effect =
       readonly reason: string;
     }
   | { readonly op: 'clock' }
+  /** Ends this log in favour of another: its origin, its log key, and its other keys in vkey form (RULE 7). */
+  | {
+      readonly op: 'succeed';
+      readonly origin: string;
+      readonly logKey: string;
+      readonly keys: readonly string[];
+    }
   | { readonly op: 'notice'; readonly notice: string; readonly digest: string };
 
 /** An operator's action: a governed execution of its own, decided by the built-in operator policy. */
@@ -391,6 +398,8 @@ export interface BootCommand {
     readonly public: boolean;
     readonly people: 1 | 2;
     readonly org?: { readonly id: string; readonly keys: readonly PublicJwk[] };
+    /** The log that this one goes on from, as it ended. */
+    readonly prev?: { readonly origin: string; readonly size: number; readonly root: string };
     readonly keys: readonly {
       readonly purpose: 'lease' | 'status' | 'session' | 'contain' | 'author';
       readonly key: string;

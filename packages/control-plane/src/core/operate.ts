@@ -35,6 +35,8 @@ export const OPERATOR_POLICY = {
   resolve: { role: 'operator', people: 1 },
   clock: { role: 'operator', people: 2 },
   notice: { role: 'operator', people: 1 },
+  // Nothing follows it in this log but what ends.
+  succeed: { role: 'operator', people: 2 },
   // The giver itself may as well: a mandate only narrows.
   mandate: { role: 'operator', people: 1 },
   // The organisation's own signature is what counts; whoever hands it in only carries it.
@@ -279,6 +281,13 @@ function perform(
       const to = draft.context.nowMs;
       return { leaf: draft.append('clock', { from: draft.nowMs, to, by }, { atMs: to }).leaf, atMs: to };
     }
+    case 'succeed': {
+      const { origin, logKey, keys } = effect;
+      const { leaf } = draft.append('successor', { successor: origin, logKey, keys, by });
+      // What runs under the old name ends, and nothing new begins: two logs never decide side by side.
+      contain(draft, { scope: { kind: 'everything', id: '*' }, cause: 'operator', by });
+      return { leaf };
+    }
     case 'notice':
       return {
         leaf: draft.append('notice', { kind: effect.notice, digest: effect.digest, by: by[0]! }).leaf,
@@ -333,6 +342,9 @@ export function appendIdentity(
 
 /** Why the effect cannot be, whoever asks: nothing is appended for it. */
 function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | undefined {
+  // RULE 7: a log that has a successor is never taken up again.
+  if (draft.plane.successor !== undefined && effect.op !== 'resolve' && effect.op !== 'contain')
+    return 'succeeded';
   switch (effect.op) {
     case 'lift':
       return containmentOf(draft).active.some((one) => one.leaf === effect.leaf)
@@ -390,6 +402,8 @@ function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | 
       return impossibleMandate(draft, effect);
     case 'standing':
       return impossibleStanding(draft, effect, actor.subject);
+    case 'succeed':
+      return effect.origin === draft.plane.origin ? 'same_origin' : undefined;
     case 'contain':
     case 'notice':
     // Prepare has looked at it under the same fence: signatures are not the core's to check.

@@ -35,6 +35,12 @@ export function boot(rows: RowReader, entry: EntryOf<'boot'>): readonly Put[] {
   return [put('plane', SELF, { ...plane, incarnation, custody, operatorPolicy })];
 }
 
+/** The plane has ended in favour of another. */
+export function successor(rows: RowReader, entry: EntryOf<'successor'>): readonly Put[] {
+  const plane = rows.get('plane', SELF);
+  return plane === undefined ? [] : [put('plane', SELF, { ...plane, successor: entry.successor })];
+}
+
 /** The organisation's keys change; every other key is only named by its entry. */
 export function key(rows: RowReader, entry: EntryOf<'key'>, leaf: string): readonly Put[] {
   const plane = rows.get('plane', SELF);

@@ -3,7 +3,17 @@
 import { parseNote, parseRenewal, type Entry } from '@licet/evidence';
 import { attestation } from './project-attestation.ts';
 import { approval, outcome, permit, refusal, REPORT_GRACE_MS, start } from './project-execution.ts';
-import { boot, containment, genesis, identity, key, mandate, policy, standing } from './project-plane.ts';
+import {
+  boot,
+  containment,
+  genesis,
+  identity,
+  key,
+  mandate,
+  policy,
+  standing,
+  successor,
+} from './project-plane.ts';
 import type { RowReader } from './rows.ts';
 import { SELF } from './rows.ts';
 import { vouching } from './vouching.ts';
@@ -80,13 +90,14 @@ function byType(rows: RowReader, { entry, leaf, index, detail }: Placed): readon
       return mandate(rows, entry, leaf, index, detail);
     case 'standing':
       return standing(rows, entry, leaf, index, detail);
+    case 'successor':
+      return successor(rows, entry);
     case 'key':
       return key(rows, entry, leaf);
     case 'attestation':
       return [...vouching(rows, entry, leaf), ...attestation(rows, entry, leaf, index)];
     case 'clock':
     case 'observation':
-    case 'successor':
     case 'redaction':
     case 'notice':
       return [];

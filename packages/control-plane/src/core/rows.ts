@@ -29,6 +29,8 @@ export interface PlaneRow {
   readonly public: boolean;
   /** How many people a lift, a floor change and a return to observing need (RULE 34). */
   readonly people: 1 | 2;
+  /** The origin that goes on in this one's place, once it does. */
+  readonly successor?: string;
   /** The organisation above: its keys as genesis names them, and how they changed since, oldest first (RULE 20). */
   readonly org?: {
     readonly id: string;
