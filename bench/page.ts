@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import { plot } from './plot.ts';
 import type { BenchResult, Row } from './result.ts';
+import { scaleTable } from './scale.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const LATEST = join(import.meta.dirname, 'out/latest.json');
 const PAGE = join(ROOT, 'docs/BENCHMARKS.md');
+const SCALE = join(ROOT, 'docs/SCALE.md');
 const PLOT = join(ROOT, 'docs/images/bench.svg');
 
 /** What was promised, and where the figure stands. `at most` where smaller is better. */
@@ -25,8 +27,10 @@ interface Target {
 /** Makes page and plot from the newest result; leaves them as they are where there is none. */
 export async function writePage(): Promise<void> {
   if (!existsSync(LATEST)) return;
-  const { page, svg } = await madeFrom(await readFile(LATEST, 'utf8'), await readFile(PAGE, 'utf8'));
+  const latest = await readFile(LATEST, 'utf8');
+  const { page, svg } = await madeFrom(latest, await readFile(PAGE, 'utf8'));
   await writeFile(PAGE, page);
+  await writeFile(SCALE, await scaleFrom(latest, await readFile(SCALE, 'utf8')));
   await writeFile(PLOT, svg);
 }
 
@@ -43,15 +47,23 @@ export async function madeFrom(
     single: markdown(result.rows.filter(({ name }) => !/-\d+$/.test(name))),
     targets: targetTable(result),
   };
+  return { page: await placed(page, parts), svg: plot(result) };
+}
+
+/** Returns the page about scale for a result. */
+export const scaleFrom = (latest: string, page: string): Promise<string> =>
+  placed(page, { scale: scaleTable((JSON.parse(latest) as BenchResult).rows) });
+
+async function placed(page: string, parts: Readonly<Record<string, string>>): Promise<string> {
   let text = page;
   for (const [name, content] of Object.entries(parts)) {
     const [from, to] = [`<!-- bench: ${name} -->`, '<!-- end -->'];
     const start = text.indexOf(from);
     const end = text.indexOf(to, start);
-    if (start < 0 || end < 0) throw new Error(`docs/BENCHMARKS.md has no place for ${name}`);
+    if (start < 0 || end < 0) throw new Error(`the page has no place for ${name}`);
     text = `${text.slice(0, start + from.length)}\n\n${content}\n\n${text.slice(end)}`;
   }
-  return { page: await format(text, { parser: 'markdown', printWidth: 110 }), svg: plot(result) };
+  return format(text, { parser: 'markdown', printWidth: 110 });
 }
 
 /** Returns the rows as a table for a terminal. */

@@ -3,12 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { madeFrom } from '../bench/page.ts';
+import { madeFrom, scaleFrom } from '../bench/page.ts';
 import { rowsOf, type BenchResult, type Round } from '../bench/result.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const LATEST = join(ROOT, 'bench/out/latest.json');
 const page = readFileSync(join(ROOT, 'docs/BENCHMARKS.md'), 'utf8');
+const scale = readFileSync(join(ROOT, 'docs/SCALE.md'), 'utf8');
 const stretch = (perSecond: number) => ({ perSecond, p50Ms: 1, p99Ms: 2, cpuUsPerRequest: 1e6 / perSecond });
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
@@ -54,6 +55,7 @@ test('each part has its place in the page, a missed figure is called so, and mak
   expect(made.page).toMatch(/in process at 64 in flight, × the plain gate +\| +≥ 10 +\| not measured/);
   expect(made.svg).toContain('>1,000<');
   expect((await madeFrom(JSON.stringify(result), made.page)).page).toBe(made.page);
+  expect(await scaleFrom(JSON.stringify(result), scale)).toMatch(/a team[^|]+\| +1.67 +\|/);
 });
 
 // LOST: before the first measurement is kept there is nothing that the page could contradict.

@@ -70,11 +70,40 @@ export interface LoadedMandate {
   readonly policies: PolicySet;
 }
 
-/** Returns the loaded bundle. Throws ERR_BUNDLE_FORMAT or ERR_BUNDLE_INVALID with all problems. */
+/** What one set of layers was loaded to before, by engine and content: publishing, checking and deciding meet the same. */
+const known = new WeakMap<Engine, Map<string, LoadedBundle>>();
+const MAX_KNOWN = 8;
+
+/**
+ * Returns the loaded bundle; the same one again for the same content. Throws ERR_BUNDLE_FORMAT or ERR_BUNDLE_INVALID
+ * with all problems; what was refused is looked at anew each time.
+ */
 export function loadBundle(
   engine: Engine,
   layers: { readonly org?: Bundle; readonly team: Bundle },
 ): LoadedBundle {
+  const digest = contentOf(layers);
+  if (digest === undefined) return loadLayers(engine, layers);
+  const bundles = known.get(engine) ?? new Map<string, LoadedBundle>();
+  known.set(engine, bundles);
+  // Of a copy: what the caller does to its object later is not what was loaded.
+  const loaded = bundles.get(digest) ?? loadLayers(engine, structuredClone(layers));
+  bundles.delete(digest);
+  if (bundles.size >= MAX_KNOWN) bundles.delete(bundles.keys().next().value!);
+  bundles.set(digest, loaded);
+  return loaded;
+}
+
+/** Undefined for what has no canonical form and so is no bundle. */
+function contentOf(layers: object): string | undefined {
+  try {
+    return digestOf('loaded-layers', layers as unknown as Json);
+  } catch {
+    return undefined;
+  }
+}
+
+function loadLayers(engine: Engine, layers: { readonly org?: Bundle; readonly team: Bundle }): LoadedBundle {
   const problems: Problem[] = [];
   const team = parseBundle(layers.team);
   const org = layers.org === undefined ? undefined : parseBundle(layers.org);

@@ -1,6 +1,6 @@
 /** Goal: rules 14, 15 and 20 at load. Whatever is doubtful in a bundle refuses the whole bundle, with its place. */
 import { describe, expect, it } from 'vitest';
-import { loadMandate, parseBundle, PolicyError, type Bundle } from '../src/index.ts';
+import { loadBundle, loadMandate, parseBundle, PolicyError, type Bundle } from '../src/index.ts';
 import { aBundle, anOrg, decide, engine, load, MOVE, PERMIT_ALL, problemsOf, WRITE } from './support.ts';
 
 const HOLD = (annotations: string, clause: string) =>
@@ -229,4 +229,26 @@ it('a bundle without policies loads and permits nothing', () => {
       reasons: [],
     },
   );
+});
+
+describe('loading the same twice', () => {
+  it('gives what was loaded before, by content and never by object', () => {
+    const text = '@id("a") permit (principal is User, action in Action::"files", resource);';
+    const bundle = structuredClone(aBundle(text)) as Bundle & { version: number };
+    const loaded = loadBundle(engine, { team: bundle });
+    expect(loadBundle(engine, { team: aBundle(text) })).toBe(loaded);
+    // What the caller does to its object afterwards is another bundle, and changes nothing that was loaded.
+    bundle.version = 2;
+    expect(loaded.refs[0]!.version).toBe(1);
+    expect(loaded.layers.team.version).toBe(1);
+    expect(loadBundle(engine, { team: bundle }).refs[0]!.version).toBe(2);
+    // The same texts under another layer are another set.
+    expect(() => loadBundle(engine, { team: aBundle(text), org: anOrg(text) })).toThrow();
+  });
+
+  it('rule 14: what was refused is refused again', () => {
+    const wrong = aBundle('@id("a") permit (principal, action == Action::"files/nope", resource);');
+    expect(() => loadBundle(engine, { team: wrong })).toThrow('ERR_BUNDLE_INVALID');
+    expect(() => loadBundle(engine, { team: wrong })).toThrow('ERR_BUNDLE_INVALID');
+  });
 });

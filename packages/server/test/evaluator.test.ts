@@ -78,11 +78,12 @@ test('a full queue is overloaded, and empties again', async () => {
 
 test('a bundle that was not loaded here, and a closed evaluator, decide nothing', async () => {
   const evaluator = anEvaluator({ workers: 1 });
+  const other = loadBundle(engine, { team: { ...team, version: team.version + 1 } });
   const loaded = await evaluator.load({ team });
   await warmed(evaluator, loaded, 1);
   const [, strange] = await Promise.allSettled([
     evaluator.evaluate(loaded, inputs[0]!, []),
-    evaluator.evaluate(reference, inputs[0]!, []),
+    evaluator.evaluate(other, inputs[0]!, []),
   ]);
   expect(strange).toMatchObject({ status: 'rejected', reason: { code: 'ERR_PLANE_BUNDLE' } });
   const underWay = Promise.allSettled(
