@@ -107,7 +107,7 @@ test("the unit's command starts a plane with the unit's environment, and ends wh
     child.kill('SIGKILL');
     await gone;
   }
-});
+}, 120_000);
 
 test('beyond loopback the control listener needs a certificate, and speaks TLS with it', async () => {
   const at = join(folder, 'tls');
@@ -176,7 +176,7 @@ test('beyond loopback the control listener needs a certificate, and speaks TLS w
     plane.child.kill('SIGTERM');
     await plane.gone;
   }
-});
+}, 120_000);
 
 test('the container file copies what is there, and runs the plane as nobody on a root that is not written', () => {
   const lines = read('Containerfile')

@@ -29,7 +29,17 @@ const packageOf = (name: string): string =>
     .slice(0, name.startsWith('@') ? 2 : 1)
     .join('/');
 
-const OWN_FOLDERS = ['packages', 'simulator', 'scripts', 'tests', 'docs', 'bench', 'examples', '.ci'];
+const OWN_FOLDERS = [
+  'packages',
+  'simulator',
+  'scripts',
+  'tests',
+  'docs',
+  'bench',
+  'deploy',
+  'examples',
+  '.ci',
+];
 const ROOT_FILES = [
   'README.md',
   'SECURITY.md',
