@@ -249,6 +249,21 @@ export const StandingAnswer = open({
     }),
   ),
 });
+export const WebhooksAnswer = open({
+  items: list(
+    open({
+      id: Id,
+      url: text,
+      arguments: Type.Boolean(),
+      waiting: Whole,
+      delivered: Whole,
+      dropped: Whole,
+      lastError: Type.Optional(text),
+    }),
+  ),
+  publicKey: Type.Optional(text),
+});
+export const WebhookTestAnswer = open({ ok: Type.Boolean(), why: text });
 export const AccessTaskAnswer = open({
   task: open({
     id: ExecutionId,

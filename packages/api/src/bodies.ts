@@ -171,6 +171,10 @@ export const StandingBody = closed({
   forMs: Type.Integer({ minimum: 1, maximum: 86_400_000 }),
   idempotencyKey: Type.Optional(IdempotencyKey),
 });
+export const WebhookBody = closed({
+  url: Type.String({ minLength: 8, maxLength: 1_024 }),
+  arguments: Type.Optional(Type.Boolean()),
+});
 /**
  * AuthZEN, Access Request: about a denial that approvals would lift. Open, as AuthZEN asks: what is not known is
  * ignored, since nothing here decides.

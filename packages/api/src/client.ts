@@ -225,6 +225,28 @@ export interface StandingView {
   readonly scope?: Json;
 }
 
+/** Where the plane tells of holds. */
+export interface Webhook {
+  readonly id: string;
+  readonly url: string;
+  /** Whether the arguments of held calls are in what is sent, in the clear. */
+  readonly arguments: boolean;
+}
+
+/** A webhook and how it fares, since this process began. */
+export interface WebhookView extends Webhook {
+  readonly waiting: number;
+  readonly delivered: number;
+  readonly dropped: number;
+  readonly lastError?: string;
+}
+
+export interface WebhooksView {
+  readonly items: readonly WebhookView[];
+  /** `whpk_…`: verifies what is sent (Standard Webhooks, Ed25519). */
+  readonly publicKey?: string;
+}
+
 /** An access request of AuthZEN: how a hold stands. Approved is not permitted: the call is to be made again. */
 export interface AccessTask {
   readonly task: {
@@ -717,6 +739,12 @@ export interface PlaneClient {
     key?: string,
   ): Promise<OperatorAnswer>;
   revokeStanding(leaf: string): Promise<OperatorAnswer>;
+  webhooks(): Promise<WebhooksView>;
+  /** Tells of holds at this address from now on: https, or http on loopback. */
+  addWebhook(body: { readonly url: string; readonly arguments?: boolean }): Promise<WebhooksView>;
+  removeWebhook(id: string): Promise<WebhooksView>;
+  /** Sends a test event, once. */
+  testWebhook(id: string): Promise<{ readonly ok: boolean; readonly why: string }>;
   previewContainment(scope: {
     readonly kind: ScopeKind;
     readonly id: string;

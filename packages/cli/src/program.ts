@@ -4,6 +4,7 @@ import { CLI } from '@licet/evidence';
 import { lastExitCode } from './command.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApprovals } from './commands/approvals.ts';
+import { addWebhooks } from './commands/webhooks.ts';
 import { addAttest } from './commands/attest.ts';
 import { addContainment } from './commands/containment.ts';
 import { demo } from './commands/demo.ts';
@@ -48,6 +49,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addOrg,
   addExplain,
   addApprovals,
+  addWebhooks,
   addContainment,
   addAgents,
   addIssuers,

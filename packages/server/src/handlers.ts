@@ -7,6 +7,7 @@ import type { Passkeys } from './passkeys.ts';
 import type { Principal } from './principals.ts';
 import type { TrustedIssuers } from './issuers/trusted.ts';
 import type { Vitals } from './vitals.ts';
+import type { Webhooks } from './webhooks/dispatch.ts';
 
 /** What a plane is made of, as far as handlers need it. */
 export interface Parts {
@@ -20,6 +21,7 @@ export interface Parts {
   readonly isPublic: boolean;
   readonly issuers: TrustedIssuers;
   readonly vitals: Vitals;
+  readonly webhooks: Webhooks;
   readonly passkeys: Passkeys;
   /** What evaluates, and how much it has to do. */
   evaluator(): { readonly engine: string; readonly inFlight: number; readonly workers: number };

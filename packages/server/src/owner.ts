@@ -24,6 +24,7 @@ import { watchStopFile } from './emergency.ts';
 import { workerEvaluator } from './evaluator.ts';
 import { eventStreams } from './event-route.ts';
 import { openFeedHub } from './feed-hub.ts';
+import { openWebhooks } from './webhooks/dispatch.ts';
 import { writePrivate } from './files.ts';
 import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
@@ -138,7 +139,20 @@ async function open(
   });
   const stop = watchStopFile(folder.data, plane);
   await stop.look();
+  // Known once the listeners are there.
+  const console: { url: string | undefined } = { url: undefined };
+  const webhooks = await openWebhooks({
+    data: folder.data,
+    origin,
+    plane,
+    store,
+    hub,
+    clock,
+    url: () => console.url,
+  });
+  closers.push(() => webhooks.close());
   const parts: Parts = {
+    webhooks,
     plane,
     store,
     hub,
@@ -195,6 +209,7 @@ async function open(
   };
 
   const addresses = await openListeners(folder.data, options, build, closers);
+  console.url = addresses.url;
   await writePrivate(join(folder.data, 'address.json'), `${JSON.stringify({ v: 1, ...addresses })}\n`);
 
   const ticking = keepTime(plane, store, stop, clock);

@@ -11,6 +11,7 @@ import { evidenceHandlers } from './handlers-evidence.ts';
 import { passkeyHandlers } from './handlers-passkeys.ts';
 import { peopleHandlers } from './handlers-people.ts';
 import { publicHandlers } from './handlers-public.ts';
+import { webhookHandlers } from './handlers-webhooks.ts';
 import type { Handlers, Parts } from './handlers.ts';
 import type { Principal } from './principals.ts';
 import { planeErrorOf } from './problems.ts';
@@ -45,6 +46,7 @@ export function createService(
     ...peopleHandlers(parts),
     ...passkeyHandlers(parts),
     ...approvalHandlers(parts),
+    ...webhookHandlers(parts),
     ...publicHandlers(parts),
   };
   return {
