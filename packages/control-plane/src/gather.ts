@@ -194,6 +194,8 @@ async function openedAttestations(store: Store, execution: ExecutionRow): Promis
   return found;
 }
 
+const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
+
 async function opened(
   store: Store,
   executions: readonly ExecutionRow[],
@@ -214,7 +216,6 @@ async function opened(
       })),
       ...(await openedAttestations(store, execution)),
     ];
-    const whole = (disclosed: Json): Json => ({ disclosed, withheld: [] });
     records[exec] = {
       arguments: whole(body.disclosures.arguments as unknown as Json),
       resources: whole(body.disclosures.resources as unknown as Json),
