@@ -39,6 +39,11 @@ export const CLI_ERRORS = {
     next: 'Set LICET_TOKEN, or run as the user who ran `licet init`.',
     exit: EXIT.denied,
   },
+  ERR_CLI_LAST_KEY: {
+    meaning: 'Nobody could sign in as this person any more.',
+    next: 'Make a passkey first, in the console under You.',
+    exit: EXIT.denied,
+  },
   ERR_CLI_TRUST: {
     meaning: 'The trust store or trust file cannot be used.',
     next: 'Correct the file named in the message; nobody is believed until then.',

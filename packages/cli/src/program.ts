@@ -19,6 +19,7 @@ import { addLog } from './commands/log.ts';
 import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
 import { addOrg } from './commands/org.ts';
+import { addPeople } from './commands/people.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addRuns } from './commands/runs.ts';
 import { addStore } from './commands/store.ts';
@@ -52,6 +53,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addWebhooks,
   addContainment,
   addAgents,
+  addPeople,
   addIssuers,
   addMandates,
   addFacts,
