@@ -64,6 +64,9 @@ export const DenialAnswer = open({
   failedLink: Type.Optional(Whole),
   next: text,
   retryAfterMs: Type.Optional(Whole),
+  limit: Type.Optional(
+    open({ name: text, per: text, max: Type.Optional(text), resetsAt: Type.Optional(Whole) }),
+  ),
   refusal: Type.Optional(Proven),
 });
 export const HeldAnswer = open({
@@ -326,6 +329,22 @@ export const MandatesAnswer = open({
       parent: Type.Optional(text),
       revoked: Type.Boolean(),
       body: Type.Optional(AnyJson),
+    }),
+  ),
+});
+export const LimitsAnswer = open({
+  items: list(
+    open({
+      name: text,
+      kind: text,
+      per: text,
+      whom: text,
+      max: text,
+      currency: Type.Optional(text),
+      reserved: text,
+      spent: text,
+      left: text,
+      resetsAtMs: Type.Optional(Whole),
     }),
   ),
 });

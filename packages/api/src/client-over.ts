@@ -138,6 +138,7 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     bundles: async () => (await call('bundles', {})).items,
     publish: (signed, tests) =>
       call('publish', { body: tests === undefined ? { signed } : { signed, tests } }),
+    limits: async () => (await call('limits', {})).items,
     proposals: async () => (await call('proposals', {})).items,
     checkBundle: (bundle) => call('checkBundle', { body: { bundle } }),
     replay: (bundle, limit) => call('replay', { body: limit === undefined ? { bundle } : { bundle, limit } }),

@@ -94,7 +94,19 @@ export interface Denial extends Linked {
   /** What to do next, in one sentence. */
   readonly next: string;
   readonly retryAfterMs?: number;
+  /** Of the code `limit`: which one, and whom it counts. */
+  readonly limit?: LimitExceeded;
   readonly refusal?: ProvenEntry;
+}
+
+/** A limit that is used up. */
+export interface LimitExceeded {
+  readonly name: string;
+  readonly per: string;
+  /** How much it is, where the policy shows it. */
+  readonly max?: string;
+  /** When its window ends, milliseconds since the Unix epoch. */
+  readonly resetsAt?: number;
 }
 
 /** A denial that named approvals would lift. */
@@ -352,6 +364,21 @@ export interface FactsView {
     readonly type: string;
     readonly values?: readonly string[];
   }[];
+}
+
+/** One counter of a limit. Amounts are exact decimals. */
+export interface LimitView {
+  readonly name: string;
+  readonly kind: string;
+  readonly per: string;
+  readonly whom: string;
+  readonly max: string;
+  readonly currency?: string;
+  readonly reserved: string;
+  readonly spent: string;
+  readonly left: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly resetsAtMs?: number;
 }
 
 /** A publication that waits for a second person: what there is to judge. */
@@ -807,6 +834,8 @@ export interface PlaneClient {
   }): Promise<OperatorAnswer>;
   /** Publishes a signed bundle whose tests hold; without a test a team's is refused. A second person may be asked. */
   publish(signed: Json, tests?: { readonly [file: string]: Json }): Promise<OperatorAnswer>;
+  /** Counters of the limits in force. */
+  limits(): Promise<readonly LimitView[]>;
   /** Publications that wait for a second person. */
   proposals(): Promise<readonly ProposalView[]>;
   /** Problems found, without publishing. */

@@ -676,6 +676,14 @@ export const ROUTES = {
     answer: answer.BundlesAnswer,
     summary: 'Published bundles',
   },
+  limits: {
+    ...get,
+    ...control,
+    path: '/v1/limits',
+    who: PEOPLE,
+    answer: answer.LimitsAnswer,
+    summary: 'Counters of the limits: reserved, spent, left, and when they are there again',
+  },
   proposals: {
     ...get,
     ...control,

@@ -15,6 +15,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFacts } from './commands/facts.ts';
 import { addInit } from './commands/init.ts';
 import { addIssuers } from './commands/issuers.ts';
+import { addLimits } from './commands/limits.ts';
 import { addLog } from './commands/log.ts';
 import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
@@ -58,6 +59,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addMandates,
   addFacts,
   addAttest,
+  addLimits,
   addRuns,
   addDrill,
   addViewer,

@@ -18,6 +18,7 @@ import type {
   MandateRow,
   StandingRow,
 } from './core/rows.ts';
+import type { LimitUse } from './limits.ts';
 import type { Committed } from './ports.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
@@ -295,6 +296,8 @@ export interface Plane {
   organisation(): Promise<Organisation | undefined>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
+  /** The counters that count now. */
+  limits(): Promise<readonly LimitUse[]>;
   /** Publications that wait for a second person. */
   proposals(): Promise<readonly Proposal[]>;
   /** Problems of a bundle, without publishing it. */

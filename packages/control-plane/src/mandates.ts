@@ -123,6 +123,7 @@ export function budgetsOf(
         {
           meter: meterId(name, row.id, open ? 'open' : { startMs: 0, settles }),
           name,
+          per: 'mandate',
           amount: cost.amount,
           max: String(max),
           ...(cost.currency === undefined ? {} : { currency: cost.currency }),

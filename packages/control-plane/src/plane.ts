@@ -12,6 +12,7 @@ import { decide, resume } from './deciding.ts';
 import { enter, issuers } from './entering.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Plane } from './face.ts';
+import { limits } from './limits.ts';
 import { executionOf } from './look-up.ts';
 import { approvalSubject, approve } from './approving.ts';
 import { operate } from './operating.ts';
@@ -80,6 +81,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     mandateEntry: (index) => mandateEntry(context, index),
     organisation: () => organisation(context),
     declaredFacts: () => declaredFacts(context),
+    limits: () => limits(context),
     proposals: () => proposals(context),
     replay: (bundle, limit) => replayBundle(context, bundle, limit),
     state: () => condition(context),

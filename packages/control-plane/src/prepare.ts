@@ -80,6 +80,9 @@ export async function judge(
     exec: question.exec,
     agent: chain.links.at(-1)!.id,
     user: chain.links[0]!.id,
+    ...(chain.parent === undefined ? {} : { parent: chain.parent.exec }),
+    tool: question.action,
+    groups: chain.identities.at(-1)!.groups,
   };
   const counters = countersOf(loaded, scope, nowMs);
   const reservations = reservationsOf(loaded, plan, question.args, counters);
@@ -94,7 +97,7 @@ export async function judge(
     ...(execution?.start === undefined ? [] : [{ kind: 'attestation', id: question.exec } as const]),
   ]);
   const meters = new Map(
-    reservations.flatMap(({ meter }): [string, MeterRow][] => {
+    counters.flatMap(({ meter }): [string, MeterRow][] => {
       const row = snapshot.get('meter', meter);
       return row === undefined ? [] : [[meter, row]];
     }),

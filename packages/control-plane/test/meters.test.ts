@@ -11,7 +11,8 @@ import {
 import { exhausted, meterId, reserve, settle, settlement } from '../src/core/meters.ts';
 import type { Reservation } from '../src/core/commands.ts';
 import type { MeterRow, RowReader } from '../src/core/rows.ts';
-import { as, aWorld, word } from './support.ts';
+import type { Bundle } from '@licet/policy';
+import { aBundle, ACTIONS, anIdentity, as, aWorld, PEOPLE, T0, word, type World } from './support.ts';
 
 const value = fc.bigInt({ min: -(10n ** 17n), max: 10n ** 17n });
 const amount = fc.bigInt({ min: 0n, max: 10n ** 9n }).map(formatDecimal);
@@ -69,6 +70,7 @@ class Counters implements RowReader {
 const aReservation = (of: string, max = '100', settles = true): Reservation => ({
   meter: meterId('budget', 'user-1', { startMs: 0, settles }),
   name: 'budget',
+  per: 'user',
   amount: of,
   max,
   currency: 'EUR',
@@ -174,5 +176,113 @@ describe('through the plane', () => {
     expect(reply).toMatchObject({ code: 'limit', retryAfterMs: 3_600_000 });
     world.later(3_600_000);
     expect(word(await world.decide(ask, as('agent-1')))).toBe('permitted');
+  });
+
+  describe('whom a limit counts', () => {
+    const count = { action: 'bank/count', arguments: {} };
+    const limited = (limits: Bundle['limits'], policies = aBundle().policies): Promise<World> => {
+      const meters = Object.keys(limits).map((limit) => ({ limit }));
+      const actions = { ...ACTIONS, 'bank/count': { ...ACTIONS['bank/count']!, meters } };
+      const budget = aBundle().limits['budget']!;
+      return aWorld({
+        bundle: aBundle({ actions, limits: { budget, ...limits }, policies }),
+        identities: [
+          ...PEOPLE,
+          anIdentity('agent-3', {
+            groups: ['robots'],
+            for: 'user-1',
+            root: { perDay: 100, concurrent: 100 },
+          }),
+        ],
+      });
+    };
+    test('a tool: calls of it by anybody count together, others do not', async () => {
+      const world = await limited({ busy: { kind: 'count', per: 'tool', max: 2, window: '1h' } });
+      expect(word(await world.decide(count))).toBe('permitted');
+      expect(word(await world.decide(count, as('agent-3')))).toBe('permitted');
+      const { reply } = await world.decide(count, as('agent-3'));
+      expect(reply).toMatchObject({
+        code: 'limit',
+        limit: { name: 'busy', per: 'tool', max: '2', resetsAtMs: T0 + 3_600_000 },
+      });
+      expect(word(await world.decide())).toBe('permitted');
+    });
+    test('a group: its agents together; who is not in it is not counted', async () => {
+      const world = await limited({ crew: { kind: 'count', per: 'group', group: 'robots', max: 1 } });
+      expect(word(await world.decide(count, as('agent-3')))).toBe('permitted');
+      expect(word(await world.decide(count, as('agent-3')))).toBe('deny:limit');
+      for (let i = 0; i < 3; i += 1) expect(word(await world.decide(count))).toBe('permitted');
+    });
+    test('fan-out: the children of one parent, or of one run; never given back, and a root is no child', async () => {
+      const world = await limited({
+        children: { kind: 'fan-out', per: 'execution', max: 2 },
+        offspring: { kind: 'fan-out', per: 'run', max: 3 },
+      });
+      const root = await world.started(count);
+      const child = await world.started({ ...count, parent: root.exec });
+      await world.report(await world.started({ ...count, parent: root.exec }));
+      const third = await world.decide({ ...count, parent: root.exec });
+      expect(third.reply).toMatchObject({ code: 'limit', limit: { name: 'children', per: 'execution' } });
+      // Another parent of the same run: its own children are few, the run's are not.
+      expect(word(await world.decide({ ...count, parent: child.exec }))).toBe('permitted');
+      const fourth = await world.decide({ ...count, parent: child.exec });
+      expect(fourth.reply).toMatchObject({ code: 'limit', limit: { name: 'offspring', per: 'run' } });
+      expect(word(await world.decide(count))).toBe('permitted');
+    });
+    test('what is used up is seen by policies on every action, also on those that do not use it', async () => {
+      const text = `@id("all") permit (principal, action in Action::"licet/governed", resource);
+@id("no-files-without-money") forbid (principal, action in Action::"files", resource)
+when { context.meters has budget && context.meters.budget.left.lessThan(decimal("1.0")) };`;
+      const world = await limited({}, [{ name: 'p.cedar', text }]);
+      expect(word(await world.decide())).toBe('permitted');
+      expect(word(await world.decide(pay('99.5')))).toBe('permitted');
+      expect(word(await world.decide())).toBe('deny:policy');
+    });
+    test('people see each counter: reserved, spent, left, whom it counts, and when it is there again', async () => {
+      const world = await limited({ busy: { kind: 'count', per: 'tool', max: 2, window: '1h' } });
+      const running = await world.started(pay('30'));
+      await world.decide(pay('20.5'));
+      await world.report(running, { settled: [{ name: 'budget', amount: '10' }] });
+      await world.decide(count);
+      expect(await world.plane.limits()).toEqual([
+        {
+          name: 'budget',
+          kind: 'amount',
+          per: 'user',
+          whom: 'user-1',
+          max: '100',
+          currency: 'EUR',
+          reserved: '20.5',
+          spent: '10',
+          left: '69.5',
+        },
+        {
+          name: 'busy',
+          kind: 'count',
+          per: 'tool',
+          whom: 'bank/count',
+          max: '2',
+          reserved: '1',
+          spent: '0',
+          left: '1',
+          resetsAtMs: T0 + 3_600_000,
+        },
+      ]);
+      world.later(3_600_000);
+      expect((await world.plane.limits()).map(({ name }) => name)).toEqual(['budget']);
+    });
+    test('a fan-out per agent, a group without its name: faults of the bundle', async () => {
+      for (const limit of [
+        { kind: 'fan-out', per: 'agent', max: 1 },
+        { kind: 'count', per: 'group', max: 1 },
+        { kind: 'count', per: 'agent', max: 1, group: 'robots' },
+      ]) {
+        const { ok, problems } = await (
+          await aWorld()
+        ).plane.check(aBundle({ version: 2, limits: { x: limit as never } }) as never);
+        expect(ok).toBe(false);
+        expect(problems[0]!.message).toContain('bundle.limits.x');
+      }
+    });
   });
 });

@@ -171,11 +171,17 @@ const action = closed(
 
 const limit: Check = (value, at, problems) => {
   const amount = isObject(value) && value['kind'] === 'amount';
+  const fanOut = isObject(value) && value['kind'] === 'fan-out';
+  const group = isObject(value) && value['per'] === 'group';
   closed(
     {
-      kind: oneOf('count', 'concurrency', 'depth', 'amount'),
-      per: oneOf('execution', 'run', 'agent', 'user', 'tenant'),
+      kind: oneOf('count', 'concurrency', 'depth', 'fan-out', 'amount'),
+      // Children are counted below a parent, or in its run.
+      per: fanOut
+        ? oneOf('execution', 'run')
+        : oneOf('execution', 'run', 'agent', 'user', 'tool', 'group', 'tenant'),
       max: amount ? text(DECIMAL, 'an exact decimal as text') : whole(0),
+      ...(group ? { group: text(ID, 'a group of agents') } : {}),
       ...(amount ? { currency: text(/^[A-Z]{3}$/, 'a currency of three letters') } : {}),
     },
     { window: duration, settleLower: oneOf(true) },

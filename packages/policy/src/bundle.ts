@@ -59,15 +59,20 @@ export interface ActionSpec {
 
 /** A limit; who counts and reserves is the plane. Amounts are exact decimals with a currency (RULE 21). */
 export type LimitSpec = {
-  readonly per: 'execution' | 'run' | 'agent' | 'user' | 'tenant';
+  /** Whom it counts. `tool`: calls of one action by anybody; `group`: all agents of the named group together. */
+  readonly per: 'execution' | 'run' | 'agent' | 'user' | 'tool' | 'group' | 'tenant';
+  /** For `per: group`. */
+  readonly group?: string;
   /** Length of the window, as in `1h`. Absent: for the whole life of what it is counted per. */
   readonly window?: string;
   /** True when the executor's authenticated outcome may settle below the reservation (RULE 25). */
   readonly settleLower?: true;
-} & (
-  | { readonly kind: 'count' | 'concurrency' | 'depth'; readonly max: number }
-  | { readonly kind: 'amount'; readonly max: string; readonly currency: string }
-);
+} &
+  /** `fan-out`: children of one parent (`per: execution`), or all of one run but its root. */
+  (
+    | { readonly kind: 'count' | 'concurrency' | 'depth' | 'fan-out'; readonly max: number }
+    | { readonly kind: 'amount'; readonly max: string; readonly currency: string }
+  );
 
 /** The type of an operators' fact. */
 export type FactType = 'boolean' | 'integer' | 'decimal' | { readonly enum: readonly string[] };

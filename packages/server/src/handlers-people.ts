@@ -361,6 +361,7 @@ export function peopleHandlers(parts: Parts): Handlers {
         await operate(context, { op: 'publish', layer, digest, version, sigs, signed, tests: tests ?? {} }),
       );
     },
+    limits: async () => ({ items: await plane.limits() }),
     async proposals() {
       const found = await plane.proposals();
       return {

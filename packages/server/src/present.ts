@@ -4,7 +4,7 @@
  */
 import { base64, base64url, fromUtf8, parseEntry, type Entry } from '@licet/evidence';
 import { DENY_CODES } from '@licet/policy';
-import type { Answered, Committed, Reply } from '@licet/control-plane';
+import type { Answered, Committed, LimitHit, Reply } from '@licet/control-plane';
 import {
   PlaneError,
   ROUTES,
@@ -13,6 +13,7 @@ import {
   type AttestationKind,
   type Denial,
   type Held,
+  type LimitExceeded,
   type OperatorAnswer,
   type ProvenEntry,
   type RedeemAnswer,
@@ -163,10 +164,28 @@ function denial(answered: Answered, reply: Refused): Denial {
     // RULE 45: which policy, and whose link it was, only where the policies' authors let it out.
     policies: open ? reply.reasons : [],
     ...(open && reply.failedLink !== undefined ? { failedLink: reply.failedLink } : {}),
-    next: words.next,
+    next: reply.limit === undefined ? words.next : limitWords(reply.limit),
+    ...(reply.limit === undefined ? {} : { limit: limitShown(reply.limit, open) }),
     ...(reply.retryAfterMs === undefined ? {} : { retryAfterMs: reply.retryAfterMs }),
     ...recorded(answered),
   };
+}
+
+/** RULE 45: whom it counts and when it is there again is for an agent to plan by; how much it is, only where policies are shown. */
+function limitShown({ name, per, max, currency, resetsAtMs }: LimitHit, open: boolean): LimitExceeded {
+  return {
+    name,
+    per,
+    ...(open ? { max: currency === undefined ? max : `${max} ${currency}` } : {}),
+    ...(resetsAtMs === undefined ? {} : { resetsAt: resetsAtMs }),
+  };
+}
+
+function limitWords({ name, per, resetsAtMs }: LimitHit): string {
+  const which = `The limit ${name} (${per === 'tenant' ? 'all together' : `per ${per}`}) is used up`;
+  return resetsAtMs === undefined
+    ? `${which}; it is there again when what holds it ends, or when its policy is changed.`
+    : `${which}; ask again after ${new Date(resetsAtMs).toISOString()}.`;
 }
 
 function held(answered: Answered, reply: Refused): Held {

@@ -8,6 +8,7 @@ import type {
   FactsView,
   IdentityView,
   IssuerView,
+  LimitView,
   MandateView,
   PlaneClient,
   PlaneStatus,
@@ -154,6 +155,14 @@ export const factsQuery = queryOptions({
 export const bundlesQuery = queryOptions({
   queryKey: ['bundles'],
   queryFn: async ({ signal }) => (await get<{ readonly items: Bundles }>('/v1/bundles', signal)).items,
+});
+
+/** The counters of the limits; polled, because every decision moves them. */
+export const limitsQuery = queryOptions({
+  queryKey: ['limits'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly LimitView[] }>('/v1/limits', signal)).items,
+  refetchInterval: 5_000,
 });
 
 /** Publications that wait for a second person; made old with the bundles. */

@@ -37,6 +37,8 @@ export interface Reservation {
   readonly meter: string;
   /** The limit's name in the bundle. */
   readonly name: string;
+  /** Whom it counts, in the bundle's word; `mandate` for the budget of one. */
+  readonly per: string;
   readonly amount: string;
   readonly max: string;
   readonly currency?: string;
@@ -45,6 +47,15 @@ export interface Reservation {
   /** Whether a lower amount may be settled by the outcome (RULE 25). */
   readonly settles: boolean;
   /** When the window ends; for the denial's `next`. */
+  readonly resetsAtMs?: number;
+}
+
+/** A limit that a request would exceed: which, whom it counts, and when it is there again. */
+export interface LimitHit {
+  readonly name: string;
+  readonly per: string;
+  readonly max: string;
+  readonly currency?: string;
   readonly resetsAtMs?: number;
 }
 
@@ -465,6 +476,8 @@ export type Reply =
       readonly reasons: readonly string[];
       readonly holds: readonly HoldAsk[];
       readonly retryAfterMs?: number;
+      /** Of the code `limit`: the one that is used up. */
+      readonly limit?: LimitHit;
       /** A hold that standing approvals have lifted in the same commit. */
       readonly lifted?: true;
     }

@@ -2,7 +2,7 @@
 // holds under the fence (RULE 4); whatever does not is a refusal.
 import { EvidenceError, type Meter } from '@licet/evidence';
 import { approvedGroups, isOfOldSegment, isOpenHold, sameBundles, standing } from './approvals.ts';
-import type { Caller, DecideCommand, RefuseCommand, Reply } from './commands.ts';
+import type { Caller, DecideCommand, LimitHit, Reservation, RefuseCommand, Reply } from './commands.ts';
 import { consequence } from './consequence.ts';
 import type { Appended, Draft, Fields } from './draft.ts';
 import { containmentOf } from './containment.ts';
@@ -67,6 +67,7 @@ export function decide(draft: Draft, command: DecideCommand): Transition | 'stal
     return refuse(draft, command, exec, {
       code: 'limit',
       ...(over.resetsAtMs === undefined ? {} : { retryAfterMs: Math.max(0, over.resetsAtMs - draft.nowMs) }),
+      limit: hitOf(over),
     });
   }
   return permit(draft, command, exec, before);
@@ -166,7 +167,12 @@ function subject(draft: Draft, command: DecideCommand, exec: string) {
   };
 }
 
-function refuse(draft: Draft, command: DecideCommand, exec: string, objected: Objection): Transition {
+function refuse(
+  draft: Draft,
+  command: DecideCommand,
+  exec: string,
+  objected: Objection & { readonly limit?: LimitHit },
+): Transition {
   const { code, failedLink } = objected;
   const { leaf } = appendRefusal(
     draft,
@@ -189,6 +195,7 @@ function refuse(draft: Draft, command: DecideCommand, exec: string, objected: Ob
     reasons: command.verdict.verdict === 'deny' ? command.verdict.reasons : [],
     holds: [],
     ...(objected.retryAfterMs === undefined ? {} : { retryAfterMs: objected.retryAfterMs }),
+    ...(objected.limit === undefined ? {} : { limit: objected.limit }),
   });
 }
 
@@ -314,6 +321,14 @@ function permit(
     leaseUntilMs,
   });
 }
+
+const hitOf = ({ name, per, max, currency, resetsAtMs }: Reservation): LimitHit => ({
+  name,
+  per,
+  max,
+  ...(currency === undefined ? {} : { currency }),
+  ...(resetsAtMs === undefined ? {} : { resetsAtMs }),
+});
 
 /** Appends the start of a lease. */
 export function appendStart(

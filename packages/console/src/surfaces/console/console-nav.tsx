@@ -18,7 +18,7 @@ export function ConsoleNav() {
     ['/policies', 'Policies', undefined],
     ['/agents', 'Agents', undefined],
     ['/containment', 'Containment', contained?.active.length],
-    ['/facts', 'Facts', undefined],
+    ['/facts', 'Facts and limits', undefined],
     ['/in-doubt', 'In doubt', undefined],
     ['/you', session.kind === 'person' ? `You, by ${session.method}` : 'You', undefined],
   ] as const;

@@ -13,6 +13,7 @@ import { factsQuery } from '../../data/queries.ts';
 import { useMissing } from '../../data/session.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
+import { Limits } from './limits.tsx';
 import { OperatorResult } from './operate.tsx';
 import css from './console.module.css';
 
@@ -42,7 +43,7 @@ function Facts() {
   const { data, error, isPending, refetch } = useQuery(factsQuery);
   return (
     <Page
-      title="Facts"
+      title="Facts and limits"
       lead="What operators state about the world. A fact is in the log before it counts, holds for a time, and ends what runs and is no longer permitted at its next beat."
     >
       <Panel flush>
@@ -63,6 +64,7 @@ function Facts() {
           </ul>
         )}
       </Panel>
+      <Limits />
     </Page>
   );
 }
