@@ -78,6 +78,19 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 3,
   },
   {
+    name: 'storms',
+    claim:
+      'N random trees of running executions, a person, an agent, a key or a mandate taken away among racing spawns: one beat later none below runs.',
+    by: { files: ['packages/control-plane/test/storm.test.ts'], variable: 'LICET_STORMS' },
+    number: 1_000,
+  },
+  {
+    name: 'graphs',
+    claim: 'N random delegation graphs with real Cedar: nobody gets more than everyone above.',
+    by: { files: ['packages/control-plane/test/mandates.test.ts'], variable: 'LICET_GRAPHS' },
+    number: 10_000,
+  },
+  {
     name: 'differential',
     claim: 'Sliced and full policies agree on N random requests, reasons and errors included.',
     by: { files: ['packages/policy/test/slices.test.ts'], variable: 'LICET_DIFFERENTIAL' },

@@ -22,6 +22,7 @@ import { addMcp } from './commands/mcp.ts';
 import { addOrg } from './commands/org.ts';
 import { addPeople } from './commands/people.ts';
 import { addPolicy } from './commands/policy.ts';
+import { addRoles } from './commands/roles.ts';
 import { addRuns } from './commands/runs.ts';
 import { addStore } from './commands/store.ts';
 import { addTenants } from './commands/tenants.ts';
@@ -57,6 +58,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addPeople,
   addIssuers,
   addMandates,
+  addRoles,
   addFacts,
   addAttest,
   addLimits,
