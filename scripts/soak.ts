@@ -78,6 +78,13 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 3,
   },
   {
+    name: 'budget',
+    claim:
+      'N calls of several processes on one budget, one of them killed: no overspend, and the log adds up to what the plane says.',
+    by: { files: ['tests/races/budget.test.ts'], variable: 'LICET_BUDGET_RACES' },
+    number: 100_000,
+  },
+  {
     name: 'storms',
     claim:
       'N random trees of running executions, a person, an agent, a key or a mandate taken away among racing spawns: one beat later none below runs.',

@@ -14,6 +14,7 @@ const CALLERS = [
   'operator',
   'author',
   'auditor',
+  'revoked',
 ] as const;
 const EXEC = '01890000-0000-7000-8000-000000000000';
 
@@ -25,7 +26,11 @@ beforeAll(async () => {
   keys.set('stranger', await newPrivateJwk());
   for (const caller of CALLERS.slice(2)) {
     const kind = caller === 'agent' || caller === 'door' ? caller : 'user';
-    keys.set(caller, (await anIdentity(fixture, kind, kind === 'user' ? [caller] : [])).key);
+    const roles = caller === 'revoked' ? CALLERS.slice(4, 9) : kind === 'user' ? [caller] : [];
+    const { key, subject } = await anIdentity(fixture, kind, roles);
+    keys.set(caller, key);
+    // Whatever roles it had: taken away, it is nobody's key.
+    if (caller === 'revoked') await fixture.operator.changeIdentity(subject, 'revoke');
   }
 });
 afterAll(() => fixture.close());
@@ -33,7 +38,7 @@ afterAll(() => fixture.close());
 /** Whether the table lets this caller in. */
 function allowed(route: Route, caller: (typeof CALLERS)[number]): 'yes' | 'no role' | 'nobody' {
   if (route.who.includes('anyone')) return 'yes';
-  if (caller === 'nobody' || caller === 'stranger') return 'nobody';
+  if (caller === 'nobody' || caller === 'stranger' || caller === 'revoked') return 'nobody';
   return route.who.includes('door') || (route.who as readonly string[]).includes(caller) ? 'yes' : 'no role';
 }
 
@@ -67,7 +72,8 @@ describe('on the control listener', () => {
         if (verdict === 'nobody') expect(answer.status, label).toBe(401);
         else if (verdict === 'no role') expect(answer.json['code'], label).toBe('forbidden');
         // A stranger's proof is refused even where none was asked for: a wrong credential is not none.
-        else if (caller === 'stranger' && route.method === 'GET') expect(answer.status, label).toBe(401);
+        else if ((caller === 'stranger' || caller === 'revoked') && route.method === 'GET')
+          expect(answer.status, label).toBe(401);
         else if (route.method === 'POST') expect([400, 401], label).toContain(answer.status);
         else expect([200, 404], label).toContain(answer.status);
         // Whatever was asked, and by whom: nothing that was refused is in the log (RULE 38).
