@@ -84,7 +84,8 @@ async function grow(world: World, seed: number, dice: (sides: number) => number)
     );
   await operate(mandateOf(person, agents[0]!));
   const running: Tree['running'] = [{ permit: await world.started({}, as(agents[0]!)), agent: 0 }];
-  for (let size = 2 + dice(7); running.length < size;) {
+  const size = 2 + dice(7);
+  while (running.length < size) {
     const parent = running[dice(running.length)]!;
     running.push(await spawn(world, agents, parent));
   }
