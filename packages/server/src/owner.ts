@@ -140,7 +140,7 @@ async function open(
   const stop = watchStopFile(folder.data, plane);
   await stop.look();
   // Known once the listeners are there.
-  const console: { url: string | undefined } = { url: undefined };
+  const page: { url: string | undefined } = { url: undefined };
   const webhooks = await openWebhooks({
     data: folder.data,
     origin,
@@ -148,7 +148,7 @@ async function open(
     store,
     hub,
     clock,
-    url: () => console.url,
+    url: () => page.url,
   });
   closers.push(() => webhooks.close());
   const parts: Parts = {
@@ -209,7 +209,7 @@ async function open(
   };
 
   const addresses = await openListeners(folder.data, options, build, closers);
-  console.url = addresses.url;
+  page.url = addresses.url;
   await writePrivate(join(folder.data, 'address.json'), `${JSON.stringify({ v: 1, ...addresses })}\n`);
 
   const ticking = keepTime(plane, store, stop, clock);
