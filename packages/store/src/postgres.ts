@@ -226,13 +226,19 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
   /** The newest head, once it holds the entry. */
   async function headAbove(index: number): Promise<ReturnType<typeof head>> {
-    if (index >= replica.view.log.size) await replica.sync();
+    await reach(index + 1);
     if (index >= replica.view.log.size)
       throw new StoreError('ERR_STORE_CORRUPT', `entry ${index} is in no signed tree`);
     return head();
   }
 
+  /** What another replica has just acknowledged is asked for here before the notification has come: it is fetched. */
+  async function reach(size: number): Promise<void> {
+    if (Number.isSafeInteger(size) && size > replica.view.log.size) await replica.sync();
+  }
+
   async function entriesOf(start: number, end: number): Promise<readonly StoredEntry[]> {
+    await reach(end);
     checkRange(start, end, replica.view.log.size);
     const found = (await reader.entries(start, end)).map(checkedEntry);
     if (found.length !== end - start)
@@ -318,21 +324,25 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       async find(leaf) {
         requireOpen();
         const index = await reader.find(leaf);
+        if (index !== undefined) await reach(index + 1);
         return index === undefined || index >= replica.view.log.size ? undefined : index;
       },
       async inclusion(index, size) {
         requireOpen();
+        await reach(size);
         checkRange(index, size, replica.view.log.size);
         return tiles.over((read) => inclusionProof(index, size, read));
       },
       async consistency(oldSize, newSize) {
         requireOpen();
+        await reach(newSize);
         checkRange(oldSize, newSize, replica.view.log.size);
         return tiles.over((read) => consistencyProof(oldSize, newSize, read));
       },
       async checkpointAt(size) {
         requireOpen();
         const first = await reader.headFrom(size);
+        if (first !== undefined) await reach(first.size);
         return first === undefined || first.size > replica.view.log.size ? undefined : sign(first);
       },
     },
