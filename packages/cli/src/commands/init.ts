@@ -47,6 +47,10 @@ export function addInit(program: Command): void {
     .action(
       action<MakeOptions>(async ({ options, out }) => {
         await makePlane(dataFolderOf(options), options, out);
+        if (options.solo !== true)
+          out.line(
+            'Publishing over this policy, and lifting, take two people; for one person alone: --solo.',
+          );
         out.line('Next: licet up');
         return EXIT.ok;
       }),
