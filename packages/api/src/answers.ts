@@ -406,8 +406,8 @@ export const MeAnswer = open({
   subject: text,
   kind: text,
   roles: list(text),
-  /** How they proved themselves. */
-  method: text,
+  /** How they signed in; `key` where a key signs each call. */
+  method: Type.Union(['token', 'passkey', 'provider', 'key'].map((one) => Type.Literal(one))),
   csrf: Type.Optional(text),
 });
 export const LoginChallengeAnswer = open({ challenge: text, exp: Whole, rpId: text });

@@ -34,6 +34,7 @@ test('goes there and back, signed in; the page of identities names the issuer an
   await page.getByRole('button', { name: 'Sign in with Acme staff' }).waitFor();
   await watched.settle();
   await page.getByRole('button', { name: 'Sign in with Acme staff' }).click();
+  await page.getByRole('link', { name: 'You, by provider' }).waitFor();
   await page.getByRole('link', { name: 'Agents' }).first().click();
   const panel = page.getByText('Trusted issuers');
   await panel.waitFor();

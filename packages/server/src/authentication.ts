@@ -7,7 +7,7 @@ import type { Clock } from '@licet/control-plane';
 import { checkProof, PlaneError, PROOF_WINDOW_MS, SESSION_HEADERS, type CheckedProof } from '@licet/api';
 import { tokenHash, type PlaneFolder } from './data-folder.ts';
 import type { Principal, Principals } from './principals.ts';
-import type { Sessions } from './sessions.ts';
+import type { Login, Sessions } from './sessions.ts';
 
 /** Name of the browser's cookie, and of the header that must come with it. */
 export const LOGIN_COOKIE = 'licet-login';
@@ -43,9 +43,7 @@ export interface Authentication {
   /** The principal of a key that signed in by other means. @throws PlaneError `unidentified` */
   cookieOf(jkt: string): Promise<Principal>;
   /** The login that the call's cookie names. */
-  login(
-    call: Pick<Arrival, 'header'>,
-  ): Promise<{ readonly cookie: string; readonly csrf: string } | undefined>;
+  login(call: Pick<Arrival, 'header'>): Promise<({ readonly cookie: string } & Login) | undefined>;
 }
 
 export interface AuthenticationOptions {
@@ -151,7 +149,7 @@ export function openAuthentication({
 
   async function findLogin(
     call: Pick<Arrival, 'header'>,
-  ): Promise<{ readonly cookie: string; readonly jkt: string; readonly csrf: string } | undefined> {
+  ): Promise<({ readonly cookie: string } & Login) | undefined> {
     const text = readCookie(call.header('cookie'));
     const found = text === undefined ? undefined : await sessions.findLogin(text);
     return found === undefined || text === undefined ? undefined : { ...found, cookie: text };

@@ -7,7 +7,7 @@ import type { Presented } from './entrance.ts';
 import { exchanged } from './exchange.ts';
 import { LOGIN_COOKIE, type Arrival } from './authentication.ts';
 import type { Principal } from './principals.ts';
-import { LOGIN_MS, loginId } from './sessions.ts';
+import { LOGIN_MS, loginId, type Login, type LoginMethod } from './sessions.ts';
 
 interface Call {
   readonly request: FastifyRequest;
@@ -60,16 +60,21 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     `${LOGIN_COOKIE}=${value}; Path=${options.base}/; HttpOnly; SameSite=Strict; Max-Age=${ageS}${options.scheme === 'https' ? '; Secure' : ''}`;
   const json = (reply: FastifyReply, value: unknown): FastifyReply =>
     reply.header('cache-control', 'no-store').type('application/json').send(JSON.stringify(value));
-  const meOf = ({ subject, kind, roles, passkey, by }: Principal) => ({
+  const meOf = ({ subject, kind, roles, by }: Principal, login: Login | undefined) => ({
     subject,
     kind,
     roles,
-    method: passkey === true ? 'passkey' : by === 'cookie' || by === 'token' ? 'token' : 'key',
+    // What a cookie stands for is what its login was made by; any other credential speaks for itself.
+    method: by === 'cookie' && login !== undefined ? login.method : by === 'token' ? 'token' : 'key',
   });
-  const enter = async (reply: FastifyReply, principal: Principal): Promise<FastifyReply> => {
-    const login = await sessions.login(principal.jkt, principal.subject);
+  const enter = async (
+    reply: FastifyReply,
+    principal: Principal,
+    method: LoginMethod,
+  ): Promise<FastifyReply> => {
+    const login = await sessions.login(principal.jkt, principal.subject, method);
     reply.header('set-cookie', cookie(login.cookie, LOGIN_MS / 1_000));
-    return json(reply, { ...meOf(principal), csrf: login.csrf });
+    return json(reply, { ...meOf({ ...principal, by: 'cookie' }, login), csrf: login.csrf });
   };
 
   /** A session for a key that nobody knows yet, by what vouches for it. */
@@ -108,7 +113,7 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
     login: async ({ request, reply, body }) => {
       check('login', body);
       const { token } = body as { readonly token: string };
-      return enter(reply, await stranger(request, () => authentication.token(token)));
+      return enter(reply, await stranger(request, () => authentication.token(token)), 'token');
     },
     passkeyLogin: async ({ request, reply, body }) => {
       check('passkeyLogin', body);
@@ -116,7 +121,7 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
       const principal = await stranger(request, async () =>
         authentication.cookieOf((await passkeys.signIn(assertion)).jkt),
       );
-      return enter(reply, principal);
+      return enter(reply, principal, 'passkey');
     },
     logout: async ({ request, reply, principal, body }) => {
       check('logout', body);
@@ -125,11 +130,14 @@ export function loginHandlers(options: LoginOptions): Readonly<Partial<Record<Ro
       const session = options.arrivalOf(request).header('licet-session');
       if (session !== undefined) await sessions.end(session);
       reply.header('set-cookie', cookie('', 0));
-      return json(reply, meOf(principal!));
+      return json(reply, meOf(principal!, login));
     },
     me: async ({ request, reply, principal }) => {
       const login = await authentication.login(options.arrivalOf(request));
-      return json(reply, { ...meOf(principal!), ...(login === undefined ? {} : { csrf: login.csrf }) });
+      return json(reply, {
+        ...meOf(principal!, login),
+        ...(login === undefined ? {} : { csrf: login.csrf }),
+      });
     },
     live: async ({ reply }) => reply.type('text/plain; charset=utf-8').send('ok\n'),
     ready: async ({ reply }) => {

@@ -29,9 +29,13 @@ export interface SessionsOptions {
   readonly clock: Clock;
 }
 
-/** A browser that a token signed in. */
+/** How a person signed in to the console. */
+export type LoginMethod = 'token' | 'passkey' | 'provider';
+
+/** A browser that somebody signed in. */
 export interface Login {
   readonly jkt: string;
+  readonly method: LoginMethod;
   /** To be repeated in the `licet-csrf` header of every changing call. */
   readonly csrf: string;
 }
@@ -48,7 +52,12 @@ export interface Sessions {
   /** Returns the key whose call this is; `ended` when the session is over or the counter was used. */
   check(session: string, input: MacInput, mac: string): Promise<{ readonly jkt: string } | 'ended' | 'wrong'>;
   /** `untilMs`: it ends no later. */
-  login(jkt: string, subject: string, untilMs?: number): Promise<{ readonly cookie: string } & Login>;
+  login(
+    jkt: string,
+    subject: string,
+    method: LoginMethod,
+    untilMs?: number,
+  ): Promise<{ readonly cookie: string } & Login>;
   findLogin(cookie: string): Promise<Login | undefined>;
   end(id: string): Promise<void>;
   /** Ends everything that a subject has open. */
@@ -149,25 +158,26 @@ export function openSessions({ store, signer, seed, origin, clock }: SessionsOpt
       if (!(clock.nowMs() < session.exp)) return 'ended';
       return session.window.accept(input.counter) ? { jkt: session.jkt } : 'ended';
     },
-    async login(jkt, subject, untilMs = Infinity) {
+    async login(jkt, subject, method, untilMs = Infinity) {
       const cookie = base64url(randomBytes(32));
       const csrf = base64url(randomBytes(24));
       const exp = Math.min(clock.nowMs() + LOGIN_MS, untilMs);
-      await store.sessions.put(loginId(cookie), { kind: 'login', jkt, subject, csrf, exp }, exp);
-      return { cookie, jkt, csrf };
+      await store.sessions.put(loginId(cookie), { kind: 'login', jkt, subject, method, csrf, exp }, exp);
+      return { cookie, jkt, method, csrf };
     },
     async findLogin(cookie) {
       const row = fields(await store.sessions.get(loginId(cookie)));
       if (row === undefined || row['kind'] !== 'login') return undefined;
-      const { jkt, csrf, exp } = row;
+      const { jkt, method, csrf, exp } = row;
       if (
         typeof jkt !== 'string' ||
+        !isMethod(method) ||
         typeof csrf !== 'string' ||
         typeof exp !== 'number' ||
         !(clock.nowMs() < exp)
       )
         return undefined;
-      return { jkt, csrf };
+      return { jkt, method, csrf };
     },
     // GAP: another replica that has the session in memory lets it go on until it runs out (10 min); a revoked identity
     // is refused everywhere all the same, because it is looked up at each call.
@@ -187,6 +197,8 @@ export const loginId = (cookie: string): string => base64url(hkdfBytes(cookie));
 const hkdfBytes = (cookie: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', cookie, new Uint8Array(0), domainTag('login'), 24));
 
+const isMethod = (value: Json | undefined): value is LoginMethod =>
+  value === 'token' || value === 'passkey' || value === 'provider';
 const fields = (value: Json | undefined): Readonly<Record<string, Json>> | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Readonly<Record<string, Json>>)

@@ -57,7 +57,7 @@ export function signInHandlers(
         // A browser has no key of its own. Nobody keeps this one: it is the name under which the log knows the login.
         const jkt = jwkThumbprint({ ...publicHalf(await newPrivateJwk()) });
         const { subject, untilMs } = await entrance.person(jkt, token);
-        const { cookie } = await sessions.login(jkt, subject, untilMs);
+        const { cookie } = await sessions.login(jkt, subject, 'provider', untilMs);
         const ageS = Math.max(0, Math.floor((untilMs - clock.nowMs()) / 1_000));
         reply.header('set-cookie', [
           `${LOGIN_COOKIE}=${cookie}; Path=${base}/; HttpOnly; SameSite=Strict; Max-Age=${ageS}${secure}`,

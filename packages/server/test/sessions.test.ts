@@ -85,20 +85,20 @@ test('the rows hold no secret, no cookie and no token in the clear', async () =>
   const { rows, replica } = aSetting();
   const sessions = replica();
   const { secret } = await opened(sessions);
-  const { cookie } = await sessions.login(JKT, 'u-1');
+  const { cookie } = await sessions.login(JKT, 'u-1', 'passkey');
   const text = JSON.stringify([...rows]);
   expect([text.includes(Buffer.from(secret).toString('base64url')), text.includes(cookie)]).toEqual([
     false,
     false,
   ]);
-  expect(await sessions.findLogin(cookie)).toMatchObject({ jkt: JKT });
+  expect(await sessions.findLogin(cookie)).toMatchObject({ jkt: JKT, method: 'passkey' });
   expect(await sessions.findLogin(`${cookie.slice(0, -1)}x`)).toBeUndefined();
 });
 
 test('every error of the table is thrown somewhere, and every one thrown is in the table', () => {
   const folder = new URL('../src/', import.meta.url);
-  const source = readdirSync(folder)
-    .filter((name) => name !== 'errors.ts')
+  const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && name !== 'errors.ts')
     .map((name) => readFileSync(new URL(name, folder), 'utf8'))
     .join('\n');
   const used = new Set(source.match(/ERR_SERVER_[A-Z]+/g));

@@ -78,7 +78,11 @@ describe('signing in by a provider', () => {
     expect([status, said]).toEqual([302, '/console#signed-in']);
     expect(String(headers['set-cookie'])).toMatch(/licet-login=[^;]{43}; Path=\/; HttpOnly; SameSite=Strict/);
     const who = await me(login!);
-    expect(who).toMatchObject({ kind: 'user', roles: ['approver', 'operator', 'viewer'] });
+    expect(who).toMatchObject({
+      kind: 'user',
+      roles: ['approver', 'operator', 'viewer'],
+      method: 'provider',
+    });
     expect(who['subject']).toMatch(/^u-[0-9a-f]{16}$/);
     const identity = (await fixture.operator.identities()).find((one) => one.subject === who['subject']);
     expect(identity).toMatchObject({ name: 'Ada', groups: ['operators'], keys: [] });

@@ -9,6 +9,9 @@ import { cell, useCell } from './store.ts';
 /** Roles that see the console; as the contract names them. */
 export type Role = 'viewer' | 'approver' | 'operator' | 'author' | 'auditor';
 
+/** How somebody signed in; `key` where a key signs each call, which no browser does. */
+export type SignInMethod = 'token' | 'passkey' | 'provider' | 'key';
+
 export type Session =
   | { readonly kind: 'starting' }
   | { readonly kind: 'public' }
@@ -17,14 +20,13 @@ export type Session =
       readonly kind: 'person';
       readonly subject: string;
       readonly roles: readonly string[];
-      /** How they proved themselves: `passkey`, `token` and others. */
-      readonly method: string;
+      readonly method: SignInMethod;
     };
 
 interface Me {
   readonly subject: string;
   readonly roles: readonly string[];
-  readonly method: string;
+  readonly method: SignInMethod;
   readonly csrf?: string;
 }
 

@@ -120,7 +120,16 @@ export function Frame() {
         </div>
       </nav>
       <header className={css['bar']}>
-        <span className={css['mode']} title={isPublic ? 'Redacted, read-only' : 'The control listener'}>
+        <span
+          className={css['mode']}
+          title={
+            isPublic
+              ? 'Redacted, read-only'
+              : session.kind === 'person'
+                ? `Signed in by ${session.method}`
+                : 'The control listener'
+          }
+        >
           {isPublic ? 'Public' : session.kind === 'person' ? 'Operator' : 'Signed out'}
         </span>
         <StateSummary system={system} />

@@ -7,15 +7,17 @@ import { Failed, Loading, Note } from '../../components/states.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { makePasskey, noPasskeys } from '../../data/passkey.ts';
 import { identitiesQuery } from '../../data/queries.ts';
-import { signInByPasskey, useSession } from '../../data/session.ts';
+import { signInByPasskey, useSession, type SignInMethod } from '../../data/session.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { PasskeyList } from './passkeys.tsx';
 import css from './console.module.css';
 
-const METHODS: Readonly<Record<string, string>> = {
+const METHODS: Readonly<Record<SignInMethod, string>> = {
   passkey: 'by passkey',
   token: 'by token: for setting up; what it approves only the operator asserts',
+  provider: 'by provider: it vouched for you; what you approve so is not signed by you',
+  key: 'by key',
 };
 
 export function YouPage() {
@@ -121,7 +123,7 @@ function You() {
         <Panel title="How you are here">
           <Facts
             items={[
-              ['Signed in', METHODS[session.method] ?? `by ${session.method}`],
+              ['Signed in', METHODS[session.method]],
               ['Roles', session.roles.join(', ') || 'none'],
               ['Groups', me?.groups.join(', ') || 'none'],
             ]}
