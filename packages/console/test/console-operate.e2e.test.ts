@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Answer } from '@licet/api';
+import { newPrivateJwk, publicHalf, type Answer } from '@licet/api';
 import type { Json } from '@licet/evidence';
 import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
 
@@ -189,6 +189,10 @@ test('revoking an agent ends it: its next question is refused', async () => {
 test('a person of lesser roles sees the same, with each control disabled and its reason beside it', async () => {
   // The last test: who takes a role away from themselves does not get it back by themselves.
   const me = (await stage.operator.identities()).find(({ roles }) => roles.includes('operator'))!;
+  // Somebody else stays: the last operator keeps the role.
+  const other = { kind: 'user', name: 'Second', roles: ['operator'] } as const;
+  const key = publicHalf(await newPrivateJwk());
+  expect((await stage.operator.register({ ...other, keys: [key] })).verdict).toBe('done');
   const changed = await stage.operator.changeIdentity(me.subject, 'update', { roles: ['viewer'] });
   expect(changed.verdict).toBe('done');
   const { page, settle } = await open('/containment');
