@@ -62,7 +62,7 @@ const wanting =
     ...bundle,
     actions: {
       ...bundle.actions,
-      'shell/exec': { ...bundle.actions['shell/exec']!, floor: { lease: '1s', max: '5m' } },
+      'shell/exec': { ...bundle.actions['shell/exec']!, floor: { lease: '3s', max: '5m' } },
     },
     policies: [
       {
@@ -214,7 +214,7 @@ describe('a tool', () => {
         'fixture/slow': {
           schema: { type: 'object', properties: {}, additionalProperties: false },
           resources: {},
-          floor: { lease: '1s', max: '1m' },
+          floor: { lease: '3s', max: '1m' },
         },
       },
       pins: { 'fixture/slow': definitionDigest(slow) },
