@@ -47,3 +47,4 @@ export { readTrustStore, stateFolder, TRUST_FILE } from './trust-store.ts';
 export { signMandate, type MandateTerms, type SignedMandate } from './mandate.ts';
 export { makeStatement, signEvidence, type SignedStatement, type StatementClaims } from './statement.ts';
 export { newPrivateJwk, tokenKey } from './token.ts';
+export { ProvenanceSettings, type ProvenancePackage } from './provenance.ts';

@@ -36,6 +36,10 @@ export const SERVER_ERRORS = {
       'The plane of this folder is kept elsewhere than was asked for, or its log is not where it should be.',
     next: 'Name the database that keeps it; `licet store copy` moves a plane, under a new origin.',
   },
+  ERR_SERVER_PROVENANCE: {
+    meaning: 'The provenance settings are not of their form, or their trusted root could verify nothing.',
+    next: 'Put them right as docs/ATTESTATION.md shows them; those in force were not touched.',
+  },
   ERR_SERVER_TENANT: {
     meaning:
       'The name of a tenant is not 1 to 63 of a-z, 0-9 and inner hyphens, or the folder holds no tenant.',

@@ -49,4 +49,6 @@ export {
 export { hostResolver, pathObjection } from './resolver.ts';
 export { workerEvaluator, type WorkerEvaluator, type WorkerEvaluatorOptions } from './evaluator.ts';
 export { STOP_FILE } from './emergency.ts';
+export { readProvenance, writeProvenance } from './provenance/settings.ts';
+export { npmPackage, packageDigest } from './provenance/verifier.ts';
 export { SERVER_ERRORS, ServerError, type ServerErrorCode } from './errors.ts';

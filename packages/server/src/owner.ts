@@ -35,6 +35,8 @@ import { openIssuers } from './issuers/trusted.ts';
 import { openMetrics } from './metrics.ts';
 import { openStore, storeBegun } from './open-store.ts';
 import { openPasskeys } from './passkeys.ts';
+import { expectationsOf } from './provenance/of-folder.ts';
+import { provenanceVerifier } from './provenance/verifier.ts';
 import { openPrincipals, type Principals } from './principals.ts';
 import { rateLimit } from './rate-limit.ts';
 import { createService, type Service } from './service.ts';
@@ -109,7 +111,9 @@ async function open(
     evaluator,
     engine,
     resolver,
-    attestation: openAttestation(nodeCrypto),
+    attestation: openAttestation(nodeCrypto, {
+      npm_provenance: provenanceVerifier(nodeCrypto, expectationsOf(folder.data)),
+    }),
     clock,
     random,
     crypto: nodeCrypto,

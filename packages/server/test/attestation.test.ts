@@ -2,12 +2,15 @@
  * Goal: a verifier never keeps a decision waiting and never turns a failure into a pass (P6). Method: the port with
  * verifiers that throw, hang, answer too late, or are not there; then the whole way over a real plane, for a script.
  */
+import type { Json } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import type { AppraisalRequest, Verifier } from '@licet/control-plane';
 import { makeStatement, newPrivateJwk, publicHalf } from '@licet/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAttestation } from '../src/attestation.ts';
+import { packageDigest, writeProvenance } from '../src/index.ts';
 import { aPlane, type Fixture } from './fixture.ts';
+import { integrityOf, ISSUER, ownSigstore, REPOSITORY, TARBALL } from './sigstore.ts';
 
 const asked: AppraisalRequest = {
   kind: 'container',
@@ -83,5 +86,27 @@ describe('over the plane', () => {
     await expect(
       fixture.plane.challenge({ executionId: '01900000-0000-7000-8000-000000000000' }),
     ).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('a registered attester says which package it runs; without settings that proves nothing', async () => {
+    const key = await newPrivateJwk();
+    await fixture.operator.register({ kind: 'verifier', name: 'Deployer', keys: [publicHalf(key)] });
+    const sigstore = await ownSigstore();
+    const provenance = (await sigstore.build()) as unknown as Json;
+    const runs = { name: '@acme/agent', version: '1.2.3', integrity: integrityOf(TARBALL) };
+    const present = async () => {
+      const { subject, challenge, ticket } = await fixture.plane.challenge({});
+      const claims = { nonce: challenge, subject, origin: fixture.plane.origin, measured: { package: runs } };
+      const evidence = { statement: await makeStatement(key, claims, Date.now()), provenance };
+      return fixture.plane.attest({ kind: 'npm_provenance', challenge, ticket, evidence });
+    };
+    expect(await present()).toMatchObject({ status: 'none' });
+    const packages = [{ name: runs.name, repository: REPOSITORY, issuer: ISSUER }];
+    const settings = JSON.stringify({ v: 1, trustedRoot: sigstore.trustedRoot, packages });
+    await writeProvenance(fixture.folder.data, Buffer.from(settings));
+    expect(await present()).toMatchObject({ status: 'affirming', measured: packageDigest(runs) });
+    expect(await fixture.operator.attestations()).toContainEqual(
+      expect.objectContaining({ kind: 'npm_provenance', status: 'affirming', by: 'verifier' }),
+    );
   });
 });

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { fromUtf8, parseJson, type Json } from '@licet/evidence';
 import { makeStatement, newPrivateJwk, publicHalf, type AttestationKind, type PrivateJwk } from '@licet/api';
 import { tellAnswer } from '../answers.ts';
-import { attach, openForDoor, withAttached } from '../attach.ts';
+import { attach, openForDoor, requirePlane, withAttached } from '../attach.ts';
 import { action, withJson, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -21,6 +21,8 @@ export function addAttest(program: Command): void {
   addList(attest);
   addMeasure(attest);
   addVerifier(attest);
+  addProvenance(attest);
+  addPackage(attest);
   addChallenge(attest);
   addSign(attest);
   addSubmit(attest);
@@ -104,6 +106,63 @@ function addVerifier(attest: Command): void {
     );
 }
 
+function addProvenance(attest: Command): void {
+  withPlane(attest.command('provenance'))
+    .summary('where npm packages have to come from')
+    .description(
+      'Show where npm packages have to come from, or put a file of such settings in force. They are kept in the data folder of the plane, on its host.',
+    )
+    .argument('[file]', 'settings, as docs/ATTESTATION.md shows them')
+    .action(
+      action(async ({ options, out }, file) => {
+        if (options.url !== undefined)
+          throw new CliError('ERR_CLI_USAGE', 'provenance settings are kept on the host of the plane', {
+            next: 'Run it there, with --data.',
+          });
+        const data = await requirePlane(options);
+        const { readProvenance, writeProvenance } = await import('@licet/server');
+        const settings =
+          file === undefined
+            ? await readProvenance(data)
+            : await writeProvenance(data, await readInput(file));
+        const packages = settings?.packages ?? [];
+        out.document({ packages });
+        const rows = packages.map(({ name, version, repository, workflow, issuer }) =>
+          [version === undefined ? name : `${name}@${version}`, workflow ?? repository, issuer].map(
+            printable,
+          ),
+        );
+        for (const line of columns(rows)) out.line(line);
+        if (rows.length === 0) out.line('No package is expected from anywhere: each provenance is none.');
+        return EXIT.ok;
+      }),
+    );
+}
+
+function addPackage(attest: Command): void {
+  withJson(attest.command('package'))
+    .description('the digest of an npm package, as "attest" in a bundle lists it')
+    .argument('<name@version>')
+    .argument('<integrity>', 'sha512-…, as in a lock file')
+    .action(
+      action(async ({ out }, named, integrity) => {
+        const { npmPackage, packageDigest } = await import('@licet/server');
+        const at = named!.lastIndexOf('@');
+        const found = npmPackage({
+          name: named!.slice(0, Math.max(0, at)),
+          version: named!.slice(at + 1),
+          integrity: integrity!,
+        });
+        if (found === undefined)
+          throw new CliError('ERR_CLI_USAGE', 'expected NAME@VERSION and a sha512 integrity');
+        const digest = packageDigest(found);
+        out.document({ ...found, digest });
+        out.line(digest);
+        return EXIT.ok;
+      }),
+    );
+}
+
 interface ChallengeOptions {
   readonly agent?: string;
   readonly action?: string;
@@ -134,24 +193,50 @@ function addChallenge(attest: Command): void {
     );
 }
 
+interface SignOptions {
+  readonly key: string;
+  readonly challenge: string;
+  readonly measured: string;
+  readonly provenance?: string;
+}
+
 function addSign(attest: Command): void {
   withJson(attest.command('sign'))
     .description('sign what was measured for a challenge; prints the evidence as JSON')
     .requiredOption('--key <file>', 'private key of the attester')
     .requiredOption('--challenge <file>', 'what licet attest challenge printed; - reads it from stdin')
     .requiredOption('--measured <json>', `as in '{"container":{"digest":"sha256:…"}}'`)
+    .option('--provenance <file>', 'of a package: its sigstore bundle, or what the registry answers about it')
     .action(
-      action<{ readonly key: string; readonly challenge: string; readonly measured: string }>(
-        async ({ options, out }) => {
-          const { subject, challenge, origin } = await challengeOf(options.challenge);
-          const key = object(fromUtf8(await readInput(options.key)), options.key) as unknown as PrivateJwk;
-          const measured = object(options.measured, '--measured');
-          const claims = { nonce: challenge, subject, origin, measured };
-          out.raw(`${JSON.stringify({ statement: await makeStatement(key, claims, Date.now()) })}\n`);
-          return EXIT.ok;
-        },
-      ),
+      action<SignOptions>(async ({ options, out }) => {
+        const { subject, challenge, origin } = await challengeOf(options.challenge);
+        const key = object(fromUtf8(await readInput(options.key)), options.key) as unknown as PrivateJwk;
+        const measured = object(options.measured, '--measured');
+        const claims = { nonce: challenge, subject, origin, measured };
+        const provenance =
+          options.provenance === undefined ? {} : { provenance: await provenanceOf(options.provenance) };
+        const statement = await makeStatement(key, claims, Date.now());
+        out.raw(`${JSON.stringify({ statement, ...provenance })}\n`);
+        return EXIT.ok;
+      }),
     );
+}
+
+/** npm's registry answers with every attestation of a package; the one of SLSA is the provenance. */
+async function provenanceOf(file: string): Promise<Json> {
+  const read = object(fromUtf8(await readInput(file)), file);
+  const { attestations } = read as { readonly attestations?: readonly RegistryAttestation[] };
+  if (!Array.isArray(attestations)) return read as Json;
+  const found = (attestations as readonly RegistryAttestation[]).find(
+    ({ predicateType }) => predicateType === 'https://slsa.dev/provenance/v1',
+  );
+  if (found === undefined) throw new CliError('ERR_CLI_USAGE', `${file} holds no provenance of SLSA v1`);
+  return found.bundle;
+}
+
+interface RegistryAttestation {
+  readonly predicateType: string;
+  readonly bundle: Json;
 }
 
 interface SubmitOptions {
