@@ -131,11 +131,14 @@ function keysOf({ entry }: FeedEvent): readonly (readonly unknown[])[] {
         ...common,
         ['executions'],
         ['approvals'],
+        ['standing'],
         ['lineage'],
         ...(entry.exec === undefined ? [] : [['execution', entry.exec]]),
       ];
     case 'containment':
       return [...common, ['containments'], ['executions'], ['execution']];
+    case 'standing':
+      return [...common, ['standing'], ['execution']];
     case 'policy':
       return [...common, ['bundles']];
     case 'identity':

@@ -13,6 +13,7 @@ import type {
   PlaneClient,
   PlaneStatus,
   ProposalView,
+  StandingView,
 } from '@licet/api';
 import { get, getBytes } from './call.ts';
 import { isPublic } from './listener.ts';
@@ -117,6 +118,12 @@ export const approvalsQuery = queryOptions({
   queryKey: ['approvals'],
   queryFn: async ({ signal }) =>
     (await get<{ readonly items: readonly ExecutionView[] }>('/v1/approvals', signal)).items,
+});
+/** What people approved in advance, newest first. */
+export const standingQuery = queryOptions({
+  queryKey: ['standing'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly StandingView[] }>('/v1/standing-approvals', signal)).items,
 });
 export const containmentsQuery = queryOptions({
   queryKey: ['containments'],

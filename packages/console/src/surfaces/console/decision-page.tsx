@@ -16,6 +16,7 @@ import { executionQuery, publicExecutionQuery, type PublicExecution } from '../.
 import { formatPlace } from '../../frame/proof-link.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { AgreementPanel, PoliciesPanel, useJudged, WhatIfPanel } from './again.tsx';
+import { Asked } from './approvals/asked.tsx';
 import { Arguments } from './arguments.tsx';
 import { Chain } from './chain.tsx';
 import { ConsoleNav } from './console-nav.tsx';
@@ -106,7 +107,11 @@ function Decision({ id }: { readonly id: string }) {
           <Panel title="Where it was enforced">
             <DoorFacts of={execution} />
           </Panel>
-          {execution.hold !== undefined && <Approvals of={execution} />}
+          {execution.hold !== undefined && (
+            <Panel title="Approvals">
+              <Asked of={execution} />
+            </Panel>
+          )}
         </div>
       </div>
     </Page>
@@ -239,26 +244,6 @@ function DoorFacts({ of }: { readonly of: ExecutionView | PublicExecution }) {
         ],
       ]}
     />
-  );
-}
-
-function Approvals({ of: { hold } }: { readonly of: ExecutionView }) {
-  if (hold === undefined) return null;
-  return (
-    <Panel title="Approvals">
-      <Facts
-        items={hold.groups.map(({ group, need, until }) => [
-          group,
-          <span key={group}>
-            {hold.approvals
-              .filter((one) => one.group === group)
-              .map(({ by, verdict }) => `${verdict} by ${by}`)
-              .join(', ') || 'none yet'}
-            , {need} needed until <Time ms={until} />
-          </span>,
-        ])}
-      />
-    </Panel>
   );
 }
 

@@ -16,7 +16,7 @@ export function OperatorResult({
   if (error !== null)
     return (
       <Note tone="deny">
-        <span role="alert">{error.message}</span>
+        <p role="alert">{error.message}</p>
       </Note>
     );
   if (answer === undefined) return null;
@@ -28,24 +28,24 @@ export function OperatorResult({
   if (answer.verdict === 'done')
     return (
       <Note>
-        <span role="status">
+        <p role="status">
           <VerdictMark verdict="allow" word="done" /> {done} {link}.
-        </span>
+        </p>
       </Note>
     );
   if (answer.verdict === 'hold')
     return (
       <Note tone="hold">
-        <span role="status">
+        <p role="status">
           <VerdictMark verdict="hold" /> It takes a second person: {answer.next} {link}.
-        </span>
+        </p>
       </Note>
     );
   return (
     <Note tone="deny">
-      <span role="alert">
+      <p role="alert">
         <VerdictMark verdict="deny" /> {answer.reason} {answer.next}
-      </span>
+      </p>
     </Note>
   );
 }

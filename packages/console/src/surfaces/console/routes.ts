@@ -28,12 +28,17 @@ export const consoleRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/approvals',
-    component: lazyRouteComponent(() => import('./approvals-page.tsx'), 'ApprovalsPage'),
+    component: lazyRouteComponent(() => import('./approvals/queue-page.tsx'), 'ApprovalsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/approvals/standing',
+    component: lazyRouteComponent(() => import('./approvals/standing-page.tsx'), 'StandingPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/approvals/$id',
-    component: lazyRouteComponent(() => import('./approvals-page.tsx'), 'ApprovalPage'),
+    component: lazyRouteComponent(() => import('./approvals/approval-page.tsx'), 'ApprovalPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
