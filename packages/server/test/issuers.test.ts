@@ -1,13 +1,14 @@
 // Goal: agents come in by tokens of trusted issuers, act under records alone, and stop when what vouched for them ends.
 // Method: a real issuer on loopback, the real plane and listener, and what the log and the evidence then say.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { jwkThumbprint, parseEntry, verifyBundle, type Entry } from '@licet/evidence';
+import { jwkThumbprint, parseEntry, verifyBundle, type Entry, type Json } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import {
   connect,
   makeProof,
   newPrivateJwk,
   newShare,
+  signEvidence,
   type ConnectOptions,
   type PinnedPlane,
   type PrivateJwk,
@@ -163,6 +164,32 @@ describe('a workload', () => {
       Date.now(),
     );
     expect(await send(loose)).toBe('stale_proof');
+  });
+});
+
+describe('a key that only an issuer vouches for', () => {
+  test('signs what its holder measured, when it comes along; no other key does, and none that stays away', async () => {
+    const client = await enter(await issuer.sign({}));
+    const stranger = await newPrivateJwk();
+    const digest = 'A'.repeat(43);
+    const present = async (how: 'own' | 'without key' | 'another key') => {
+      const { subject: nonceOf, challenge, ticket } = await client.challenge({});
+      const { origin } = fixture.plane;
+      const claims = { nonce: challenge, subject: nonceOf, origin, measured: { program: { digest } } };
+      const own = await client.pinned.sign!(claims);
+      const evidence = {
+        own,
+        'without key': { statement: own.statement },
+        'another key': await signEvidence(stranger, claims, Date.now()),
+      }[how];
+      return client.attest({ kind: 'executable', challenge, ticket, evidence: evidence as unknown as Json });
+    };
+    expect(await present('without key')).toMatchObject({ status: 'none' });
+    expect(await present('another key')).toMatchObject({ status: 'none' });
+    expect(await present('own')).toMatchObject({ status: 'affirming', measured: digest });
+    const listed = (await client.attestations()).filter(({ measured }) => measured === digest);
+    expect(listed).toMatchObject([{ kind: 'executable', status: 'affirming', by: 'self' }]);
+    await client.close();
   });
 });
 
