@@ -112,7 +112,9 @@ export function budgetsOf(
 ): readonly Reservation[] {
   const costs = meterCosts(plan, loaded.limits, args);
   if ('deny' in costs) return [];
-  return mandates.flatMap(({ row }) =>
+  // Whoever stands twice on a chain is bound twice by one mandate, and uses it once.
+  const rows = new Map(mandates.map(({ row }) => [row.id, row]));
+  return [...rows.values()].flatMap((row) =>
     Object.entries(row.opened?.body.limits ?? {}).flatMap(([name, { max }]): Reservation[] => {
       const limit = loaded.limits[name];
       const cost = costs.find((one) => one.limit === name);

@@ -7,9 +7,9 @@ import type { Store } from './ports.ts';
 export class Snapshot implements RowReader {
   readonly #rows = new Map<string, Row>();
   readonly #asked = new Map<string, RowKey>();
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'read'>;
 
-  constructor(store: Store) {
+  constructor(store: Pick<Store, 'read'>) {
     this.#store = store;
   }
 
