@@ -1,12 +1,10 @@
 // A run of any size by many agents, made by asking a real plane: delegation, refusals, holds, halts. What pages show of
 // it is compared with what is counted here.
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { base64url, jwkThumbprint } from '@licet/evidence';
-import { assembleBundle, starterPolicy } from '@licet/policy';
 import { newPrivateJwk, publicHalf, type PinnedPlane } from '@licet/api';
 import { createDoor, openExecution, processMemory, type OpenedExecution } from '@licet/sdk';
-import { readPlaneFolder, readSeed, signBundle, statePaths } from '@licet/server';
-
+import { aBundle } from './a-bundle.ts';
 import type { Stage } from './browser.ts';
 
 /** What was made, by the count of whoever made it. */
@@ -137,26 +135,6 @@ export async function aRun(
 }
 
 async function publishWithoutLimits(stage: Stage): Promise<void> {
-  const active = (await stage.operator.bundles()).find((one) => one.active);
-  const folder = dirname(stage.workspace);
-  const { vkeys, origin, tenant } = await readPlaneFolder(join(folder, 'data'));
-  const files = starterPolicy({ workspace: stage.workspace, origin, tenant });
-  const head = JSON.parse(files['bundle.json']!) as Record<string, unknown>;
-  const bundle = assembleBundle({
-    ...files,
-    'bundle.json': JSON.stringify({ ...head, version: (active?.version ?? 0) + 1, containment: [] }),
-  });
-  const seed = await readSeed(statePaths(join(folder, 'state'), origin).authorSeed);
-  const published = await stage.operator.publish(signBundle(bundle, seed, vkeys.author) as never, {
-    'closed.test.json': {
-      tests: [
-        {
-          name: 'nothing permits the self-test',
-          given: { user: 'nobody', action: 'licet/self-test', args: {} },
-          expect: { verdict: 'deny' },
-        },
-      ],
-    },
-  });
+  const published = await stage.operator.publish(...(await aBundle(stage, () => ({ containment: [] }))));
   if (published.verdict !== 'done') throw new Error(`not published: ${JSON.stringify(published)}`);
 }

@@ -9,6 +9,7 @@ export {
   type AttestationStatus,
   type AttesterRole,
   type AttestRequirement,
+  unmetAttestation,
 } from './attestation.ts';
 export { assembleBundle, testFiles, type BundleFiles } from './assemble.ts';
 export {

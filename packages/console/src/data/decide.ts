@@ -2,6 +2,7 @@
  * The page's side of the sealed worker: verifying an evidence bundle and deciding again. Cedar (4.3 MB) is fetched and
  * compiled at the first call and not before.
  */
+import type { AttestationKind } from '@licet/api';
 import type { Json, VerifyReport } from '@licet/evidence';
 import wasmUrl from '@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm?url';
 
@@ -34,6 +35,26 @@ export interface VerdictHere {
   readonly sources: readonly PolicySource[];
 }
 
+/** What a decision counted of one kind of attestation, and what the bundle asks for. */
+export interface AttestationHere {
+  readonly kind: AttestationKind;
+  /** Absent where nothing of the kind is asked for. */
+  readonly required?: {
+    readonly maxAgeMs: number;
+    readonly allow?: readonly string[];
+    readonly by?: readonly string[];
+  };
+  /** The code by which this requirement alone denies. */
+  readonly unmet?: string;
+  readonly counted?: {
+    readonly status: string;
+    readonly measured: string;
+    readonly ageMs: number;
+    readonly by: string;
+    readonly place?: { readonly index: number; readonly leaf: string };
+  };
+}
+
 /** One recorded decision, decided again; `verdict` and so on are absent where its inputs are withheld. */
 export interface DecisionAgain extends Partial<VerdictHere> {
   readonly at: number;
@@ -47,6 +68,7 @@ export interface DecisionAgain extends Partial<VerdictHere> {
   }[];
   readonly resources?: readonly { readonly type: string; readonly id: string }[];
   readonly mandates?: number;
+  readonly attestation?: readonly AttestationHere[];
 }
 
 export interface Judgement {

@@ -143,6 +143,8 @@ function keysOf({ entry }: FeedEvent): readonly (readonly unknown[])[] {
       return [...common, ['bundles']];
     case 'identity':
       return [...common, ['identities'], ['issuers']];
+    case 'attestation':
+      return [...common, ['attestations', entry.exec ?? entry.subject]];
     case 'fact':
       return [...common, ['facts']];
     default:

@@ -4,6 +4,7 @@
  */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type {
+  AttestationView,
   ExecutionView,
   FactsView,
   IdentityView,
@@ -150,6 +151,18 @@ export const signInsQuery = queryOptions({
       )
     ).items,
 });
+/** What was attested of an identity or about an execution; `''`: of all. */
+export const attestationsQuery = (about: string) =>
+  queryOptions({
+    queryKey: ['attestations', about],
+    queryFn: async ({ signal }) =>
+      (
+        await get<{ readonly items: readonly AttestationView[] }>(
+          `/v1/attestations${about === '' ? '' : `?${search({ about })}`}`,
+          signal,
+        )
+      ).items,
+  });
 export const mandatesQuery = queryOptions({
   queryKey: ['mandates'],
   queryFn: async ({ signal }) =>

@@ -8,6 +8,7 @@ import { canonicalize, parseTrust, verifyBundle, type Json } from '@licet/eviden
 import { webCrypto } from '@licet/evidence/web';
 import {
   asTest,
+  attestRequired,
   buildInput,
   bundleDigest,
   createEngine,
@@ -17,6 +18,8 @@ import {
   parseBundle,
   parseMandateBody,
   runPolicyTests,
+  unmetAttestation,
+  type AttestationKind,
   type Bundle,
   type DecidedEntry,
   type DecisionInput,
@@ -26,7 +29,7 @@ import {
   type LoadedBundle,
   type MandateAt,
 } from '@licet/policy';
-import type { Answer, Ask, DecisionAgain, PolicySource, WhatIf } from './decide.ts';
+import type { Answer, Ask, AttestationHere, DecisionAgain, PolicySource, WhatIf } from './decide.ts';
 
 type Redecide = NonNullable<NonNullable<Parameters<typeof verifyBundle>[2]>['redecide']>;
 type Decision = Parameters<Redecide>[0];
@@ -160,9 +163,35 @@ function decisionView(
           })),
           resources: known.inputs.resources,
           mandates: known.inputs.mandates.length,
+          attestation: attestationOf(known),
         }),
     ...(evaluation === undefined || known === undefined ? {} : summaryOf(evaluation, known)),
   };
+}
+
+/** What the bundle asks for, each with what was counted; then what was counted without being asked for. */
+function attestationOf({ inputs, loaded }: Case): readonly AttestationHere[] {
+  const { attestation: facts, door } = inputs.context as unknown as RecordedContext;
+  const plan = loaded.actions.get(inputs.action);
+  const required = plan === undefined ? [] : attestRequired(loaded, plan);
+  const countedOf = (kind: AttestationKind): Pick<AttestationHere, 'counted'> => {
+    const fact = facts[kind];
+    if (fact === undefined) return {};
+    const { status, measured, ageMs, by } = fact;
+    const place = inputs.cites[`attestation.${kind}`];
+    return { counted: { status, measured, ageMs, by, ...(place === undefined ? {} : { place }) } };
+  };
+  const others = (Object.keys(facts) as AttestationKind[]).filter(
+    (kind) => !required.some((one) => one.kind === kind),
+  );
+  return [
+    ...required.map((one): AttestationHere => {
+      const { kind, ...asked } = one;
+      const unmet = unmetAttestation([one], inputs.context['attestation'], door.bound);
+      return { kind, required: asked, ...countedOf(kind), ...(unmet === undefined ? {} : { unmet }) };
+    }),
+    ...others.map((kind): AttestationHere => ({ kind, ...countedOf(kind) })),
+  ];
 }
 
 /** The verdict under changed arguments, approvals, facts or labels; nothing is recorded. */

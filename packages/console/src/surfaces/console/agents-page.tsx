@@ -14,11 +14,13 @@ import { post } from '../../data/call.ts';
 import { executionsQuery, identitiesQuery } from '../../data/queries.ts';
 import { useMissing } from '../../data/session.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
+import { NewestAttestations } from './attested.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { Issuers } from './issuers.tsx';
 import { Mandates } from './mandates.tsx';
 import { OperatorResult } from './operate.tsx';
 import { PersonPasskeys } from './passkeys.tsx';
+import { Roles } from './roles.tsx';
 import css from './console.module.css';
 
 export function AgentsPage() {
@@ -238,7 +240,9 @@ function Identity({ id }: { readonly id: string }) {
               ]}
             />
           </Panel>
+          {one.kind === 'user' && <Roles of={one} />}
           {one.kind === 'user' && <PersonPasskeys of={one} />}
+          {one.kind === 'agent' && <NewestAttestations of={id} />}
           {below.length > 0 && (
             <Panel title="Acts in this name">
               <Facts

@@ -18,6 +18,7 @@ import { PeopleOnly } from '../../frame/sign-in.tsx';
 import { AgreementPanel, PoliciesPanel, useJudged, WhatIfPanel } from './again.tsx';
 import { Asked } from './approvals/asked.tsx';
 import { Arguments } from './arguments.tsx';
+import { Attestations } from './attested.tsx';
 import { Chain } from './chain.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import css from './console.module.css';
@@ -103,6 +104,7 @@ function Decision({ id }: { readonly id: string }) {
           <Panel title="Who: chain of authority">
             <Chain links={execution.chain} />
           </Panel>
+          <Attestations of={execution} judged={judged} />
           <AgreementPanel judged={judged} id={execution.executionId} />
           <Panel title="Where it was enforced">
             <DoorFacts of={execution} />

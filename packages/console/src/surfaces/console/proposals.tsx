@@ -4,11 +4,12 @@
  */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { ProposalView } from '@licet/api';
 import type { Bundle } from '@licet/policy';
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
-import { Panel } from '../../components/panel.tsx';
+import { Facts, Panel } from '../../components/panel.tsx';
 import { Failed, Note } from '../../components/states.tsx';
 import { Time } from '../../components/time.tsx';
 import { VerdictMark, verdictOf } from '../../components/verdict.tsx';
@@ -19,15 +20,33 @@ import { DiffView } from './diff-view.tsx';
 import { bundleOf, bundleText } from './policies-page.tsx';
 import css from './console.module.css';
 
-/** The panels, or nothing while nothing waits. */
+/** The panels, or nothing while nothing waits. What was said of one stays when its panel has gone. */
 export function Proposals() {
   const { data, error, refetch } = useQuery(proposalsQuery);
+  const [said, setSaid] = useState('');
   if (error !== null)
     return <Failed error={error} what="waiting publications" retry={() => void refetch()} />;
-  return (data ?? []).map((one) => <Proposal key={one.executionId} proposal={one} />);
+  return (
+    <>
+      {said !== '' && (
+        <Note>
+          <span role="status">{said}</span>
+        </Note>
+      )}
+      {(data ?? []).map((one) => (
+        <Proposal key={one.executionId} proposal={one} onSaid={setSaid} />
+      ))}
+    </>
+  );
 }
 
-function Proposal({ proposal }: { readonly proposal: ProposalView }) {
+function Proposal({
+  proposal,
+  onSaid,
+}: {
+  readonly proposal: ProposalView;
+  readonly onSaid: (words: string) => void;
+}) {
   const client = useQueryClient();
   const { data: bundles } = useQuery(bundlesQuery);
   const word = useMutation({
@@ -37,6 +56,12 @@ function Proposal({ proposal }: { readonly proposal: ProposalView }) {
         group: proposal.group,
         verdict,
       }),
+    onSuccess: (_, verdict) =>
+      onSaid(
+        verdict === 'approve'
+          ? `Version ${proposal.version} is approved: its author publishes it by asking again.`
+          : `Version ${proposal.version} is rejected: it is not published.`,
+      ),
     onSettled: () => client.invalidateQueries(),
   });
   const missing = [useMissing('author'), useMissing('operator'), useMissing('approver')];
@@ -63,46 +88,50 @@ function Proposal({ proposal }: { readonly proposal: ProposalView }) {
         </>
       }
     >
-      <p>
-        <Link to="/decisions/$id" params={{ id: executionId }}>
-          {by} asks to publish it
-        </Link>
-        , until <Time ms={until} />. <Hash value={digest} label="bundle digest" />
-      </p>
-      <p>
-        The plane ran its tests: <strong>{passed}</strong> {passed === 1 ? 'holds' : 'hold'}, none fails. Of{' '}
-        {replay.decided} recorded decisions <strong>{replay.changed.length}</strong> would fall otherwise.{' '}
-        <Hash value={replay.digest} label="digest of the replay report" />
-      </p>
-      {replay.changed.length > 0 && (
-        <ul className={css['list']} aria-label="Decisions that would fall otherwise">
-          {replay.changed.map(({ executionId: exec, from, to }) => (
-            <li key={exec} className={css['spread']}>
-              <Link to="/decisions/$id" params={{ id: exec }}>
-                <code>
-                  {exec.slice(0, 8)}…{exec.slice(-4)}
-                </code>
-              </Link>
-              <span>
-                <VerdictMark verdict={verdictOf(from)} /> → <VerdictMark verdict={verdictOf(to)} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <DiffView
-        before={active === undefined ? '' : bundleText(bundleOf(active))}
-        after={bundleText(candidate)}
-      />
-      <div role="status">
-        {word.error !== null && <Note tone="deny">{word.error.message}</Note>}
-        {word.data !== undefined && (
-          <Note>
-            {word.variables === 'approve'
-              ? 'Approved: its author publishes it by asking again.'
-              : 'Rejected: it is not published.'}
-          </Note>
+      <div className={css['stack']}>
+        <Facts
+          items={[
+            [
+              'Asked by',
+              <Link key="by" to="/decisions/$id" params={{ id: executionId }}>
+                {by}
+              </Link>,
+            ],
+            ['Waits until', <Time key="until" ms={until} />],
+            ['Bundle', <Hash key="bundle" value={digest} label="bundle digest" />],
+            ['Tests', `The plane ran them: ${passed} ${passed === 1 ? 'holds' : 'hold'}, none fails.`],
+            [
+              'Replay',
+              <span key="replay">
+                Of {replay.decided} recorded decisions {replay.changed.length} would fall otherwise.{' '}
+                <Hash value={replay.digest} label="digest of the replay report" />
+              </span>,
+            ],
+          ]}
+        />
+        {replay.changed.length > 0 && (
+          <ul className={css['list']} data-boxed aria-label="Decisions that would fall otherwise">
+            {replay.changed.map(({ executionId: exec, from, to }) => (
+              <li key={exec}>
+                <div className={css['spread']}>
+                  <Link to="/decisions/$id" params={{ id: exec }}>
+                    <code>
+                      {exec.slice(0, 8)}…{exec.slice(-4)}
+                    </code>
+                  </Link>
+                  <span>
+                    <VerdictMark verdict={verdictOf(from)} /> → <VerdictMark verdict={verdictOf(to)} />
+                  </span>
+                </div>
+              </li>
+            ))}
+          </ul>
         )}
+        <DiffView
+          before={active === undefined ? '' : bundleText(bundleOf(active))}
+          after={bundleText(candidate)}
+        />
+        <div role="status">{word.error !== null && <Note tone="deny">{word.error.message}</Note>}</div>
       </div>
     </Panel>
   );
