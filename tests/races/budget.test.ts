@@ -9,7 +9,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newPrivateJwk, publicHalf } from '@licet/api';
-import type { Entry, Json } from '@licet/evidence';
+import { parseCheckpoint, parseNote, type Entry, type Json } from '@licet/evidence';
 import type { Bundle } from '@licet/policy';
 import {
   openPlane,
@@ -162,7 +162,7 @@ async function audit(operator: Awaited<ReturnType<OpenedPlane['as']>>): Promise<
     sums.set(counter, (sums.get(counter) ?? 0) + amount);
     highest = Math.max(highest, sums.get(counter)!);
   };
-  const { size } = await operator.status();
+  const { size } = parseCheckpoint(parseNote((await operator.checkpoint()).note).text);
   const ending = new AbortController();
   for await (const { entry, index } of operator.events({ after: -1, signal: ending.signal })) {
     take(entry);

@@ -36,10 +36,10 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 beforeEach(async () => {
-  before = await sizeOf(fixture);
+  before = await sizeOf(fixture.operator);
 });
 afterEach(async () => {
-  expect(await sizeOf(fixture)).toBe(before);
+  expect(await sizeOf(fixture.operator)).toBe(before);
 });
 
 const JSON_TYPE = { 'content-type': 'application/json' };

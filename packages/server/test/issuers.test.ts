@@ -13,7 +13,7 @@ import {
   type PinnedPlane,
   type PrivateJwk,
 } from '@licet/api';
-import { aPlane, anIdentity, aRequest, random, raw, type Fixture } from './fixture.ts';
+import { aPlane, anIdentity, aRequest, random, raw, sizeOf, type Fixture } from './fixture.ts';
 import { anIssuer, aTokenKey, type TestIssuer } from './issuer.ts';
 
 let fixture: Fixture;
@@ -59,7 +59,7 @@ const code = (client: PinnedPlane): Promise<string> =>
   );
 
 async function entries(): Promise<readonly Entry[]> {
-  const { size } = await fixture.operator.status();
+  const size = await sizeOf(fixture.operator);
   const found: Entry[] = [];
   const stop = new AbortController();
   for await (const { index, entry } of fixture.operator.events({ after: -1, signal: stop.signal })) {

@@ -16,7 +16,7 @@ import {
   type Route,
 } from '@licet/api';
 import { openPlane, openTenants, STOP_FILE, tenantFolder, tenantsOf, type Tenants } from '../src/index.ts';
-import { aFolder, aRequest, proved, random, raw, type RawAnswer } from './fixture.ts';
+import { aFolder, aRequest, proved, random, raw, sizeOf, type RawAnswer } from './fixture.ts';
 
 const CANARY = 'canary-7c1f';
 const NAMES = ['amber', 'birch'] as const;
@@ -158,7 +158,7 @@ describe('what belongs to one tenant is nothing to the other', () => {
       for (const here of NAMES) {
         const there = sides[other(here)];
         const target = `/t/${here}${targetOf(route, there)}`;
-        const before = (await sides[here].operator.status()).size;
+        const before = await sizeOf(sides[here].operator);
         for (const [who, headersOf] of Object.entries(CREDENTIALS)) {
           const headers = await headersOf(there, route.method, target);
           const ask = () =>
@@ -174,7 +174,7 @@ describe('what belongs to one tenant is nothing to the other', () => {
           // Routes that ask for nobody answer; what needs an identity knows none of these.
           if (!route.who.includes('anyone')) expect(answer.status, label).toBe(401);
         }
-        expect((await sides[here].operator.status()).size).toBe(before);
+        expect(await sizeOf(sides[here].operator)).toBe(before);
       }
     });
     if (route.method === 'GET' && name !== 'events')
