@@ -130,7 +130,7 @@ function problemLines(detail: unknown): readonly string[] {
  */
 export function printable(text: string): string {
   return text.replace(
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
@@ -150,7 +150,7 @@ export function columns(rows: readonly (readonly string[])[], gap = 2): readonly
   );
 }
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const bare = (text: string): string => text.replace(/\u001b\[[0-9;]*m/g, '');
 
 /** Returns a duration in the largest unit that reads well. */

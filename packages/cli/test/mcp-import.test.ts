@@ -65,6 +65,15 @@ it('import makes a plane that observes and describes the tools, whatever their s
   expect((await place.run('mcp', 'import', file, '--json')).json()).toMatchObject({ policy: 'known' });
 });
 
+it('a server whose tools are called as the starter calls its own is imported too', async () => {
+  const place = await aPlace();
+  const file = join(place.folder, 'mcp.json');
+  const mcpServers = { files: { command: process.execPath, args: [SERVER, place.folder] } };
+  await writeFile(file, JSON.stringify({ mcpServers }));
+  const imported = await place.run('mcp', 'import', file, '--json');
+  expect(imported.json()).toMatchObject({ ok: true, policy: 'made', servers: [{ state: 'governed' }] });
+});
+
 it('a running plane that observes gets a new version of its policy', async () => {
   const place = await aPlace();
   const file = await configOf(place);

@@ -53,10 +53,11 @@ export function starterPolicy(options: StarterOptions): BundleFiles {
     explain: 'full',
   };
   const observe = options.observe ?? false;
+  const own = options.actions?.['files/write_file'] === undefined;
   return {
     'bundle.json': `${JSON.stringify(head, null, 2)}\n`,
     'policy.cedar': observe ? OBSERVE : enforcing(workspace, programs),
-    'policy.test.json': `${JSON.stringify({ tests: observe ? observeTests(workspace) : tests(workspace, programs) }, null, 2)}\n`,
+    'policy.test.json': `${JSON.stringify({ tests: observe ? observeTests(workspace, own) : tests(workspace, programs) }, null, 2)}\n`,
   };
 }
 
@@ -208,21 +209,28 @@ function tests(workspace: string, programs: readonly string[]): object[] {
   ];
 }
 
-function observeTests(workspace: string): object[] {
+/** `own`: the starter's own description of files is there; a stranger's server may bring tools of the same names. */
+function observeTests(workspace: string, own: boolean): object[] {
+  const undecidable = own
+    ? {
+        given: { agent: 'agent-1', action: 'files/write_file', args: { path: '../a.txt', content: 'hi' } },
+        expect: { verdict: 'deny', code: 'not_canonical' },
+      }
+    : {
+        given: { agent: 'agent-1', action: 'nobody/knows', args: {} },
+        expect: { verdict: 'deny', code: 'unknown_action' },
+      };
+  const permitted = {
+    name: 'what is governed is permitted while observing',
+    given: {
+      agent: 'agent-1',
+      action: 'files/write_file',
+      args: { path: `${workspace}/a.txt`, content: 'hi' },
+    },
+    expect: { verdict: 'allow', reasons: ['observe-everything'] },
+  };
   return [
-    {
-      name: 'what is governed is permitted while observing',
-      given: {
-        agent: 'agent-1',
-        action: 'files/write_file',
-        args: { path: `${workspace}/a.txt`, content: 'hi' },
-      },
-      expect: { verdict: 'allow', reasons: ['observe-everything'] },
-    },
-    {
-      name: 'what cannot be decided is denied all the same',
-      given: { agent: 'agent-1', action: 'files/write_file', args: { path: '../a.txt', content: 'hi' } },
-      expect: { verdict: 'deny', code: 'not_canonical' },
-    },
+    ...(own ? [permitted] : []),
+    { name: 'what cannot be decided is denied all the same', ...undecidable },
   ];
 }
