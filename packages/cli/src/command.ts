@@ -31,6 +31,26 @@ export const withPlane = (command: Command): Command =>
     .option('--data <dir>', 'data folder of the plane (default: LICET_DATA, else .licet)')
     .option('--url <url>', 'address of a plane elsewhere (its control listener)');
 
+/** 32 bytes in base64url that begin with a hyphen, as one in 64 do: a leaf or a thumbprint, which no option looks like. */
+const HYPHENATED = /^-[A-Za-z0-9_-]{42}$/;
+/** No argument of a process can hold it. */
+const SHIELD = '\0';
+
+/** Returns the arguments with those digests marked, which the parser would else take for options; `action` unmarks them. */
+export function shieldDigests(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  const shield = (arg: string, at: number): string =>
+    (end < 0 || at < end) && HYPHENATED.test(arg) ? SHIELD + arg : arg;
+  return args.map(shield);
+}
+
+const unshield = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(unshield)
+    : typeof value === 'string' && value.startsWith(SHIELD)
+      ? value.slice(SHIELD.length)
+      : value;
+
 /** The exit code of the command that ran; `main` reads it. */
 let exitCode: ExitCode | undefined;
 export const lastExitCode = (): ExitCode | undefined => exitCode;
@@ -44,8 +64,10 @@ export function action<O>(
 ): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     const command = given.at(-1) as Command;
-    const options = command.optsWithGlobals<O & CommonOptions>();
-    const positional = given.slice(0, -2).flat() as string[];
+    const options = Object.fromEntries(
+      Object.entries(command.optsWithGlobals()).map(([name, value]) => [name, unshield(value)]),
+    ) as O & CommonOptions;
+    const positional = given.slice(0, -2).flat().map(unshield) as string[];
     const out = createOutput(options.json === true);
     exitCode = (await run({ options, out }, ...positional)) ?? EXIT.ok;
   };

@@ -1,7 +1,7 @@
 /** The program: commander, with every command added by its own file, and one place where failures are shown. */
 import { Command, CommanderError } from 'commander';
 import { CLI } from '@licet/evidence';
-import { lastExitCode } from './command.ts';
+import { lastExitCode, shieldDigests } from './command.ts';
 import { addAgents } from './commands/agents.ts';
 import { addApprovals } from './commands/approvals.ts';
 import { addWebhooks } from './commands/webhooks.ts';
@@ -91,7 +91,7 @@ export async function runCommandLine(args: readonly string[]): Promise<ExitCode>
       welcome();
       return EXIT.ok;
     }
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(shieldDigests(args), { from: 'user' });
     // A command that sets its exit code itself (the demo) has set none here.
     return lastExitCode() ?? (process.exitCode === undefined ? EXIT.ok : (process.exitCode as ExitCode));
   } catch (error) {

@@ -2,7 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { action, shieldDigests } from '../src/command.ts';
 import { CLI_ERRORS } from '../src/errors.ts';
 import { EXIT, EXIT_MEANINGS } from '../src/exit-codes.ts';
 import { createProgram } from '../src/program.ts';
@@ -69,4 +71,24 @@ describe('exit codes', () => {
     };
     walk(program);
   });
+});
+
+it('a digest that begins with a hyphen is an argument like every other, before `--` and not behind it', () => {
+  const leaf = `-${'a'.repeat(42)}`;
+  const shielded = shieldDigests(['lift', leaf, '--prior', leaf, '-y', '--', leaf]);
+  expect(shielded.map((arg) => arg.startsWith('-'))).toEqual([false, false, true, false, true, true, true]);
+  let heard: unknown;
+  const program = new Command()
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .argument('<leaf>')
+    .option('--prior <leaf>')
+    .action(
+      action<{ readonly prior?: string }>(async ({ options }, ...given) => {
+        heard = [options.prior, given];
+      }),
+    );
+  program.parse(shieldDigests([leaf, '--prior', leaf]), { from: 'user' });
+  expect(heard).toEqual([leaf, [leaf]]);
+  expect(() => program.parse([leaf], { from: 'user' })).toThrow('unknown option');
 });

@@ -54,7 +54,11 @@ const link = s.object(
 );
 const bundleRef = s.object({ layer, digest, version: s.integer(1) });
 const meter = s.object({ name: id, amount: decimal }, { currency: s.text(/^[A-Z]{3}$/, 'a currency') });
-const signature = s.object({ by: id, sig: s.text(/^[A-Za-z0-9_-]{86}$/, 'an Ed25519 signature') });
+/** `by`: the key id of an author's note key, or the thumbprint of an organisation's key, which may begin with a hyphen. */
+const signature = s.object({
+  by: s.anyOf(id, digest),
+  sig: s.text(/^[A-Za-z0-9_-]{86}$/, 'an Ed25519 signature'),
+});
 /** What a containment covers. */
 export const scopeKind = s.oneOf(
   'execution',

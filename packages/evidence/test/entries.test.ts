@@ -34,6 +34,17 @@ describe('entries', () => {
     }
   });
 
+  it("a signature of an organisation's key counts whatever its thumbprint begins with", () => {
+    const policy = story.log.entries.find(({ entry }) => entry.type === 'policy')!.entry;
+    const by = (first: string): Uint8Array =>
+      canonicalBytes({
+        ...policy,
+        sigs: [{ by: `${first}${'a'.repeat(41)}A`, sig: 'b'.repeat(86) }],
+      } as unknown as Json);
+    for (const first of 'aZ0-_') expect(parseEntry(by(first))).toMatchObject({ type: 'policy' });
+    for (const first of './:@') expect(() => parseEntry(by(first))).toThrow('ERR_ENTRY_SHAPE');
+  });
+
   it('a missing common field is refused', () => {
     for (const field of ['origin', 'tenant', 'at', 'nonce']) {
       const { [field]: _gone, ...rest } = story.permit.entry as unknown as Record<string, Json>;

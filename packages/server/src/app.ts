@@ -17,7 +17,7 @@ import { loginHandlers } from './login-routes.ts';
 import type { Metrics } from './metrics.ts';
 import type { Principal } from './principals.ts';
 import type { Passkeys } from './passkeys.ts';
-import { planeErrorOf, problemOf } from './problems.ts';
+import { planeErrorOf, problemOf, warnOfFailure } from './problems.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseBody, requireRole, type Service } from './service.ts';
 import type { Sessions } from './sessions.ts';
@@ -257,6 +257,7 @@ function sendAnswer(reply: FastifyReply, route: Route, value: unknown): FastifyR
 
 function sendProblem(request: FastifyRequest, reply: FastifyReply, error: PlaneError): FastifyReply {
   const problem = problemOf(error, request.id);
+  warnOfFailure(error, request.id);
   if (problem.code === 'overloaded' || problem.code === 'unavailable') reply.header('retry-after', '1');
   return reply
     .code(problem.status)

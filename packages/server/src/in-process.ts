@@ -16,6 +16,7 @@ import {
 import { eventFilter } from './event-filter.ts';
 import type { Parts } from './handlers.ts';
 import type { Principals } from './principals.ts';
+import { planeErrorOf, warnOfFailure } from './problems.ts';
 import { overTheWire, type Service } from './service.ts';
 
 /** How a client in this process calls. */
@@ -57,6 +58,7 @@ export function localCalls({ parts, service, principals, jkt, deadlineMs }: Loca
       ...body,
       signal,
     });
+    answer.catch((error: unknown) => warnOfFailure(planeErrorOf(error), `in-process ${name}`));
     return (await beforeAbort(answer, signal, timeout, name)) as AnswerOf<N>;
   };
   return {

@@ -46,6 +46,20 @@ function of(code: ProblemCode, cause: unknown, detail?: string): PlaneError {
   return new PlaneError(code, `${code}: ${words.slice(0, 500)}`, { cause });
 }
 
+/**
+ * Says on the process' warnings what failed inside: the caller is told nothing of it but `call`, its request id or route,
+ * and whoever runs the plane must be able to find out. No other problem is a warning.
+ */
+export function warnOfFailure(error: PlaneError, call: string): void {
+  if (error.code !== 'internal') return;
+  const { cause } = error;
+  process.emitWarning(`${call}: ${cause instanceof Error ? cause.message : error.message}`, {
+    type: 'LicetFailure',
+    code: 'internal',
+    detail: (cause instanceof Error ? cause.stack : error.stack) ?? '',
+  });
+}
+
 /** Returns the body of `application/problem+json` for an error. */
 export function problemOf(error: PlaneError, requestId?: string): Problem {
   const code: ProblemCode = Object.hasOwn(PROBLEMS, error.code) ? (error.code as ProblemCode) : 'internal';

@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseNote, parseSessionShare, utf8, type Json } from '@licet/evidence';
 import { ed25519NoteSigner } from '@licet/evidence/node';
-import { callMac, newShare, PROBLEMS, SESSION_MS, sessionSecret } from '@licet/api';
+import { callMac, newShare, PlaneError, PROBLEMS, SESSION_MS, sessionSecret } from '@licet/api';
 import { SERVER_ERRORS } from '../src/index.ts';
-import { problemOf, planeErrorOf } from '../src/problems.ts';
+import { planeErrorOf, problemOf, warnOfFailure } from '../src/problems.ts';
 import { openSessions } from '../src/sessions.ts';
 
 const origin = 'licet.local/0000000000000000';
@@ -116,4 +116,21 @@ test('whatever is thrown inside becomes a problem of the contract that tells not
     expect(problemOf(planeErrorOf(thrown)).code).toBe('internal');
   for (const [code, [status]] of Object.entries(PROBLEMS))
     expect(status >= 400 && status < 600, code).toBe(true);
+});
+
+test('what failed inside is told to whoever runs the plane, by request id, and what was refused is not', async () => {
+  const heard: (Error & { readonly code?: string; readonly detail?: string })[] = [];
+  const listen = (warning: Error): number => heard.push(warning);
+  process.on('warning', listen);
+  try {
+    warnOfFailure(planeErrorOf(new PlaneError('forbidden', 'forbidden: no')), 'req-1');
+    warnOfFailure(planeErrorOf(new Error('the disk is on fire')), 'req-2');
+    await new Promise((done) => setImmediate(done));
+  } finally {
+    process.off('warning', listen);
+  }
+  expect(heard.map(({ name, code, message }) => [name, code, message])).toEqual([
+    ['LicetFailure', 'internal', 'req-2: the disk is on fire'],
+  ]);
+  expect(heard[0]?.detail).toContain('sessions.test.ts');
 });
