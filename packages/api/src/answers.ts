@@ -466,6 +466,8 @@ export const HealthAnswer = open({
   outcomes: open({ completed: Whole, failed: Whole, halted: Whole, expired: Whole }),
   approvals: open({ waiting: Whole, nextEndsMs: Type.Optional(Whole) }),
   leases: open({ running: Whole, untilMs: list(Whole) }),
+  limits: open({ counting: Whole, spent: Whole, nextResetMs: Type.Optional(Whole) }),
+  attestation: open({ holds: Whole, ended: Whole, refused: Whole, nextEndsMs: Type.Optional(Whole) }),
   drill: Type.Optional(open({ ...Position, passed: Type.Boolean(), digest: Digest, atMs: Whole })),
   latency: open({
     sloP99Ms: Whole,

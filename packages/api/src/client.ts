@@ -566,6 +566,18 @@ export interface HealthReport {
   readonly approvals: { readonly waiting: number; readonly nextEndsMs?: number };
   /** Signed ends of running leases, soonest first. */
   readonly leases: { readonly running: number; readonly untilMs: readonly number[] };
+  /** Counters in use, those with nothing left, and when the first of these counts anew. */
+  readonly limits: { readonly counting: number; readonly spent: number; readonly nextResetMs?: number };
+  /**
+   * What was attested of identities and of running executions: what holds, what was not attested again in time, what a
+   * verifier refused; and when the first that holds ends.
+   */
+  readonly attestation: {
+    readonly holds: number;
+    readonly ended: number;
+    readonly refused: number;
+    readonly nextEndsMs?: number;
+  };
   readonly drill?: {
     readonly passed: boolean;
     readonly digest: string;

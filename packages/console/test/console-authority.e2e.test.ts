@@ -151,6 +151,10 @@ test('a limit shows what this run has used of it and what is left', async () => 
   expect(await write('d.txt')).toMatchObject({ verdict: 'deny', code: 'limit' });
   // Asked again by itself, as the figures move.
   await table.getByRole('row', { name: /writes.*used up of 3/ }).waitFor();
+  await page.goto(`${stage.url}/health/component/limits`);
+  await page.getByRole('region', { name: 'Limits' }).getByText('1 counter with nothing left').waitFor();
+  await settle();
+  expect((await stage.plane.health()).limits).toEqual({ counting: 1, spent: 1 });
 }, 120_000);
 
 test('a denial says which kind was not attested and what to do; what was counted is shown with its proof', async () => {

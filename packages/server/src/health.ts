@@ -3,7 +3,7 @@
  * process, the last drill from the log. Numbers, codes and places in the log only, because the public listener serves
  * it too (RULE 42).
  */
-import type { ExecutionRow, Store } from '@licet/control-plane';
+import type { ExecutionRow, Plane, Store } from '@licet/control-plane';
 import type { HealthReport } from '@licet/api';
 import { stateOf } from './handlers-evidence.ts';
 import type { Parts } from './handlers.ts';
@@ -19,21 +19,29 @@ const COUNT_EVERY_MS = 1_000;
 const MAX_LEASES = 200;
 const GRADES = ['in-process', 'gateway', 'verified'] as const;
 
-type Counts = Pick<HealthReport, 'decisions' | 'starts' | 'approvals' | 'leases' | 'drill'> & {
-  readonly outcomes: HealthReport['outcomes'];
-  readonly countedMs: number;
-};
+type Counts = Pick<
+  HealthReport,
+  | 'decisions'
+  | 'starts'
+  | 'outcomes'
+  | 'approvals'
+  | 'leases'
+  | 'limits'
+  | 'attestation'
+  | 'drill'
+  | 'countedMs'
+>;
 
 /** Returns how to answer `/health.json`. */
 export function healthOf(parts: Parts): (sinceMs: number | undefined) => Promise<HealthReport> {
-  const { store, clock, vitals } = parts;
+  const { plane, store, clock, vitals } = parts;
   let counted: { readonly atMs: number; readonly value: Promise<Counts> } | undefined;
   const counts = (): Promise<Counts> => {
     const now = clock.nowMs();
     if (counted === undefined || !(Math.abs(now - counted.atMs) < COUNT_EVERY_MS)) {
       const before = counted?.value;
       // A store that cannot be read is when health matters most: the last figures stay, with their own time.
-      const value = count(store, now).catch((error: unknown) => before ?? Promise.reject(error));
+      const value = count(plane, store, now).catch((error: unknown) => before ?? Promise.reject(error));
       counted = { atMs: now, value };
       value.catch(() => (counted = undefined));
     }
@@ -79,10 +87,16 @@ export function healthOf(parts: Parts): (sinceMs: number | undefined) => Promise
   };
 }
 
-async function count(store: Pick<Store, 'list' | 'log'>, nowMs: number): Promise<Counts> {
-  const [rows, notices] = await Promise.all([
+async function count(
+  plane: Pick<Plane, 'limits' | 'attestations'>,
+  store: Pick<Store, 'list' | 'log'>,
+  nowMs: number,
+): Promise<Counts> {
+  const [rows, notices, limits, attested] = await Promise.all([
     store.list({ kind: 'execution', limit: COUNTED }),
     noticesOf(store, 20),
+    plane.limits(),
+    plane.attestations(),
   ]);
   const all = rows.map(({ value }) => value as ExecutionRow);
   // What people do to the plane itself is governed and logged too, but it is not what agents were allowed.
@@ -94,7 +108,7 @@ async function count(store: Pick<Store, 'list' | 'log'>, nowMs: number): Promise
     .map(({ lease }) => lease!.untilMs)
     .toSorted((a, b) => a - b);
   const drill = notices.find(({ kind }) => kind === 'drill' || kind === 'drill_failed');
-  const nextMs = held.map(({ hold }) => hold?.untilMs ?? 0).toSorted((a, b) => a - b)[0];
+  const nextMs = soonest(held.map(({ hold }) => hold?.untilMs ?? 0));
   return {
     countedMs: nowMs,
     decisions: {
@@ -118,6 +132,8 @@ async function count(store: Pick<Store, 'list' | 'log'>, nowMs: number): Promise
     },
     approvals: { waiting: held.length, ...(nextMs === undefined ? {} : { nextEndsMs: nextMs }) },
     leases: { running: leases.length, untilMs: leases.slice(0, MAX_LEASES) },
+    limits: limitsOf(limits),
+    attestation: attestationOf(attested, all, nowMs),
     ...(drill === undefined
       ? {}
       : {
@@ -131,3 +147,34 @@ async function count(store: Pick<Store, 'list' | 'log'>, nowMs: number): Promise
         }),
   };
 }
+
+function limitsOf(counters: Awaited<ReturnType<Plane['limits']>>): HealthReport['limits'] {
+  const spent = counters.filter(({ left }) => left === '0');
+  const nextResetMs = soonest(spent.flatMap(({ resetsAtMs }) => resetsAtMs ?? []));
+  return {
+    counting: counters.length,
+    spent: spent.length,
+    ...(nextResetMs === undefined ? {} : { nextResetMs }),
+  };
+}
+
+/** Of identities, and of the executions that run: what was attested of those that have ended stops nothing any more. */
+function attestationOf(
+  attested: Awaited<ReturnType<Plane['attestations']>>,
+  executions: readonly ExecutionRow[],
+  nowMs: number,
+): HealthReport['attestation'] {
+  const over = new Set(executions.filter(({ state }) => state !== 'running').map(({ exec }) => exec));
+  const items = attested.filter(({ about }) => !over.has(about)).flatMap((row) => Object.values(row.items));
+  const good = items.filter(({ status }) => status === 'affirming' || status === 'warning');
+  const fresh = good.filter(({ expMs }) => expMs > nowMs);
+  const nextEndsMs = soonest(fresh.map(({ expMs }) => expMs));
+  return {
+    holds: fresh.length,
+    ended: good.length - fresh.length,
+    refused: items.length - good.length,
+    ...(nextEndsMs === undefined ? {} : { nextEndsMs }),
+  };
+}
+
+const soonest = (times: readonly number[]): number | undefined => times.toSorted((a, b) => a - b)[0];

@@ -77,6 +77,10 @@ describe('over the plane', () => {
       evidence: { statement },
     });
     expect(answer).toMatchObject({ kind: 'container', status: 'affirming' });
+    // Figures are at most a second old; they name nobody.
+    await expect
+      .poll(async () => (await fixture.plane.health()).attestation, { timeout: 10_000 })
+      .toMatchObject({ holds: 1, ended: 0, refused: 0 });
     const again = { kind: 'container', challenge, ticket, evidence: { statement } } as const;
     await expect(fixture.plane.attest(again)).rejects.toThrow('challenge_used');
     const listed = [{ about: subject, kind: 'container', by: 'verifier', attester: registered.subject }];
@@ -101,6 +105,9 @@ describe('over the plane', () => {
       return fixture.plane.attest({ kind: 'npm_provenance', challenge, ticket, evidence });
     };
     expect(await present()).toMatchObject({ status: 'none' });
+    await expect
+      .poll(async () => (await fixture.plane.health()).attestation, { timeout: 10_000 })
+      .toMatchObject({ holds: 1, refused: 1 });
     const packages = [{ name: runs.name, repository: REPOSITORY, issuer: ISSUER }];
     const settings = JSON.stringify({ v: 1, trustedRoot: sigstore.trustedRoot, packages });
     await writeProvenance(fixture.folder.data, Buffer.from(settings));

@@ -20,6 +20,8 @@ export const COMPONENT_IDS = [
   'doors',
   'approvals',
   'queue',
+  'limits',
+  'attestation',
   'drill',
 ] as const;
 export type ComponentId = (typeof COMPONENT_IDS)[number];
@@ -64,7 +66,7 @@ export interface PartsInput {
 export function partsOf({ report, system, head, growth, answeredMs }: PartsInput): readonly Part[] {
   const silent = system.state === 'unreachable';
   const closed = system.state === 'fail-closed' || silent;
-  const { latency, decisions, starts, approvals, evaluator, store, drill } = report;
+  const { latency, decisions, starts, approvals, evaluator, store, limits, attestation, drill } = report;
   const { total, edgesMs, sloP99Ms } = latency;
   const p99 = percentile(total.latency, edgesMs, 0.99);
   const last = growth.at(-1);
@@ -219,6 +221,63 @@ export function partsOf({ report, system, head, growth, answeredMs }: PartsInput
         ['Evaluations under way', evaluator.inFlight],
         ['Running', report.running],
         ['In doubt', report.inDoubt],
+      ],
+    },
+    {
+      id: 'limits',
+      name: 'Limits',
+      state: told(limits.spent > 0 ? 'look' : 'works'),
+      says:
+        limits.spent > 0
+          ? `${count(limits.spent, 'counter')} with nothing left: what would need more is denied.`
+          : limits.counting === 0
+            ? 'Nothing is being counted.'
+            : `Something is left of ${limits.counting === 1 ? 'the one counter' : `all ${limits.counting} counters`} in use.`,
+      what: 'Reserved with the permit, settled by the outcome, kept over crashes. Whose they are stands under Limits in the console.',
+      checkedMs: report.countedMs,
+      values: [
+        ['In use', limits.counting],
+        ['Nothing left', limits.spent],
+        [
+          'Next counts anew',
+          limits.nextResetMs === undefined ? (
+            'none'
+          ) : (
+            <span key="next">
+              in <Countdown untilMs={limits.nextResetMs} />
+            </span>
+          ),
+        ],
+      ],
+    },
+    {
+      id: 'attestation',
+      name: 'Attestation',
+      state: told(attestation.refused > 0 ? 'look' : 'works'),
+      says:
+        attestation.refused > 0
+          ? `${count(attestation.refused, 'measurement')} refused: what rests on it does not start, or is halted.`
+          : attestation.holds + attestation.ended === 0
+            ? 'Nothing has been attested.'
+            : attestation.ended === 0
+              ? 'Everything attested holds.'
+              : `${attestation.ended} ended and not attested again: what asks for it is denied until it is.`,
+      what: 'What programs and tools were measured to be, of identities and of what runs. Each holds for its time; missed, stale or changed, it halts within a beat.',
+      checkedMs: report.countedMs,
+      values: [
+        ['Holds', attestation.holds],
+        ['Ended', attestation.ended],
+        ['Refused', attestation.refused],
+        [
+          'Next ends',
+          attestation.nextEndsMs === undefined ? (
+            'none'
+          ) : (
+            <span key="next">
+              in <Countdown untilMs={attestation.nextEndsMs} />
+            </span>
+          ),
+        ],
       ],
     },
     {
