@@ -19,7 +19,7 @@ test(`rule 17: in ${GRAPHS} random delegation graphs nobody gets more than every
   expect(counts.allowed / counts.requests).toBeGreaterThan(0.2);
   expect(counts.denied / counts.requests).toBeGreaterThan(0.2);
   expect(counts.racedAllowed).toBeGreaterThan(counts.raced / 10);
-}, 600_000);
+}, 60_000 + GRAPHS * 50);
 
 /** Sees mandates in force, looked up by who gave them to whom, as something else. */
 const mandateSeen = (as: (row: MandateRow) => MandateRow | undefined): Plant => ({
