@@ -12,14 +12,18 @@ import { casts, play, TOOLS } from './delegation-graph.ts';
 const all = casts(64);
 const GRAPHS = Number(process.env['LICET_GRAPHS'] ?? 3_000);
 
-test(`rule 17: in ${GRAPHS} random delegation graphs nobody gets more than everyone above, and budgets add up`, async () => {
-  const counts = await play(GRAPHS, await all);
-  console.log(JSON.stringify({ graphs: GRAPHS, ...counts }));
-  // A test that only ever denied, or only ever allowed, would show nothing.
-  expect(counts.allowed / counts.requests).toBeGreaterThan(0.2);
-  expect(counts.denied / counts.requests).toBeGreaterThan(0.2);
-  expect(counts.racedAllowed).toBeGreaterThan(counts.raced / 10);
-}, 60_000 + GRAPHS * 50);
+test(
+  `rule 17: in ${GRAPHS} random delegation graphs nobody gets more than everyone above, and budgets add up`,
+  async () => {
+    const counts = await play(GRAPHS, await all);
+    console.log(JSON.stringify({ graphs: GRAPHS, ...counts }));
+    // A test that only ever denied, or only ever allowed, would show nothing.
+    expect(counts.allowed / counts.requests).toBeGreaterThan(0.2);
+    expect(counts.denied / counts.requests).toBeGreaterThan(0.2);
+    expect(counts.racedAllowed).toBeGreaterThan(counts.raced / 10);
+  },
+  60_000 + GRAPHS * 50,
+);
 
 /** Sees mandates in force, looked up by who gave them to whom, as something else. */
 const mandateSeen = (as: (row: MandateRow) => MandateRow | undefined): Plant => ({

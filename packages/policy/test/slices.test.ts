@@ -91,70 +91,74 @@ const bundleActions = {
   },
 } as const;
 
-it(`rule 12: sliced and narrowed equals full, reasons and errors included (${REQUESTS} requests)`, () => {
-  let done = 0;
-  let erring = 0;
-  let allowed = 0;
-  let smaller = 0;
-  let narrower = 0;
-  fc.assert(
-    fc.property(
-      fc.array(policy, { minLength: 3, maxLength: 20 }),
-      fc.array(request, { minLength: PER_BUNDLE / 4, maxLength: PER_BUNDLE }),
-      (policies, requests) => {
-        // Policies that the validator refuses never get into a set; they are left out one by one.
-        const texts = policies
-          .map(
-            ([effect, principal, action, resource, rest], index) =>
-              `@id("p${index}") ${effect} (${principal}, ${action}, ${resource}) ${rest};`,
-          )
-          .filter((text) => loads(text));
-        const loaded = load(texts, { actions: bundleActions });
-        const schema = { digest: loaded.schemaDigest, json: loaded.schema };
-        const whole = wholeSlice(loaded.enforced);
-        for (const { user, agent, groups, roles, depth, labels, path, other, url, action } of requests) {
-          if (done >= REQUESTS) return;
-          const args =
-            action === 'web/get'
-              ? { url }
-              : action === 'files/move_file'
-                ? { source: path, destination: other }
-                : { path };
-          const list = groups.map((id) => ({ id }));
-          const chain = [
-            { uid: { type: 'User' as const, id: user }, attrs: { roles }, groups: list },
-            { uid: { type: 'Agent' as const, id: agent }, attrs: { roles: [] }, groups: list },
-          ];
-          const { inputs } = engine.evaluate(
-            loaded,
-            aDecision(loaded, { action, args, chain, depth, labels }),
-          );
-          for (const one of requestsOf(inputs!)) {
-            const slice = sliceOf(
-              loaded.enforced,
-              loaded.actions.get(action)!,
-              one.principal.type,
-              one.resource.type,
+it(
+  `rule 12: sliced and narrowed equals full, reasons and errors included (${REQUESTS} requests)`,
+  () => {
+    let done = 0;
+    let erring = 0;
+    let allowed = 0;
+    let smaller = 0;
+    let narrower = 0;
+    fc.assert(
+      fc.property(
+        fc.array(policy, { minLength: 3, maxLength: 20 }),
+        fc.array(request, { minLength: PER_BUNDLE / 4, maxLength: PER_BUNDLE }),
+        (policies, requests) => {
+          // Policies that the validator refuses never get into a set; they are left out one by one.
+          const texts = policies
+            .map(
+              ([effect, principal, action, resource, rest], index) =>
+                `@id("p${index}") ${effect} (${principal}, ${action}, ${resource}) ${rest};`,
+            )
+            .filter((text) => loads(text));
+          const loaded = load(texts, { actions: bundleActions });
+          const schema = { digest: loaded.schemaDigest, json: loaded.schema };
+          const whole = wholeSlice(loaded.enforced);
+          for (const { user, agent, groups, roles, depth, labels, path, other, url, action } of requests) {
+            if (done >= REQUESTS) return;
+            const args =
+              action === 'web/get'
+                ? { url }
+                : action === 'files/move_file'
+                  ? { source: path, destination: other }
+                  : { path };
+            const list = groups.map((id) => ({ id }));
+            const chain = [
+              { uid: { type: 'User' as const, id: user }, attrs: { roles }, groups: list },
+              { uid: { type: 'Agent' as const, id: agent }, attrs: { roles: [] }, groups: list },
+            ];
+            const { inputs } = engine.evaluate(
+              loaded,
+              aDecision(loaded, { action, args, chain, depth, labels }),
             );
-            const sliced = engine.authorize(loaded.actionSchemas.get(action)!, slice, one);
-            expect(sliced).toEqual(engine.authorize(schema, whole, one));
-            const asked = narrowed(loaded, loaded.actions.get(action)!, slice, one);
-            expect(engine.authorize(asked.schema, slice, asked.request)).toEqual(sliced);
-            if (Object.keys(asked.request.context).length < Object.keys(one.context).length) narrower++;
-            done++;
-            if (sliced.errors.length > 0) erring++;
-            if (sliced.decision === 'allow') allowed++;
-            if (slice.policies.length < whole.policies.length) smaller++;
+            for (const one of requestsOf(inputs!)) {
+              const slice = sliceOf(
+                loaded.enforced,
+                loaded.actions.get(action)!,
+                one.principal.type,
+                one.resource.type,
+              );
+              const sliced = engine.authorize(loaded.actionSchemas.get(action)!, slice, one);
+              expect(sliced).toEqual(engine.authorize(schema, whole, one));
+              const asked = narrowed(loaded, loaded.actions.get(action)!, slice, one);
+              expect(engine.authorize(asked.schema, slice, asked.request)).toEqual(sliced);
+              if (Object.keys(asked.request.context).length < Object.keys(one.context).length) narrower++;
+              done++;
+              if (sliced.errors.length > 0) erring++;
+              if (sliced.decision === 'allow') allowed++;
+              if (slice.policies.length < whole.policies.length) smaller++;
+            }
           }
-        }
-      },
-    ),
-    { numRuns: Math.max(1, Math.ceil((REQUESTS * 4) / PER_BUNDLE)), seed: 20_261_122 },
-  );
-  expect(done).toBeGreaterThanOrEqual(REQUESTS);
-  // The comparison would prove nothing if all requests were alike.
-  for (const count of [erring, allowed, smaller, narrower]) expect(count).toBeGreaterThan(REQUESTS / 100);
-}, 60_000 + REQUESTS * 50);
+        },
+      ),
+      { numRuns: Math.max(1, Math.ceil((REQUESTS * 4) / PER_BUNDLE)), seed: 20_261_122 },
+    );
+    expect(done).toBeGreaterThanOrEqual(REQUESTS);
+    // The comparison would prove nothing if all requests were alike.
+    for (const count of [erring, allowed, smaller, narrower]) expect(count).toBeGreaterThan(REQUESTS / 100);
+  },
+  60_000 + REQUESTS * 50,
+);
 
 const known = new Map<string, boolean>();
 function loads(text: string): boolean {
