@@ -5,6 +5,7 @@
 import { createPrivateKey, randomBytes, sign } from 'node:crypto';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import {
+  authorId,
   base64url,
   formatContainOrder,
   formatNote,
@@ -20,7 +21,6 @@ import {
 } from '@licet/evidence';
 import { ed25519NoteSigner, nodeCrypto } from '@licet/evidence/node';
 import {
-  authorId,
   createPlane,
   inThreadEvaluator,
   machine,

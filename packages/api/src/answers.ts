@@ -316,6 +316,18 @@ export const OrganisationAnswer = open({
   id: Type.Optional(text),
   keys: list(open({ id: text, publicKey: text, counts: Type.Boolean() })),
 });
+export const AuthorsAnswer = open({
+  items: list(
+    open({
+      id: text,
+      key: text,
+      subject: Type.Optional(text),
+      name: Type.Optional(text),
+      pinned: Type.Boolean(),
+      counts: Type.Boolean(),
+    }),
+  ),
+});
 export const MandatesAnswer = open({
   items: list(
     open({

@@ -245,6 +245,24 @@ export const OrgKeyBody = closed({
   /** By a key of the organisation that counts. */
   sig: closed({ by: Digest, sig: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }) }),
 });
+export const AuthorKeysBody = closed({
+  /** In this order, all or none. */
+  changes: Type.Array(
+    closed({
+      op: Type.Union([Type.Literal('add'), Type.Literal('retire')]),
+      /** A vkey named `<origin>/author`. */
+      key: Type.String({ pattern: '^[\\x21-\\x7e]{1,512}$' }),
+      /** Of an addition: whose key it is. */
+      subject: Type.Optional(Id),
+      /** By an author's key that counts. */
+      sig: closed({
+        by: Type.String({ pattern: '^[0-9a-f]{8}$' }),
+        sig: Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' }),
+      }),
+    }),
+    { minItems: 1, maxItems: 4 },
+  ),
+});
 export const NoticeBody = closed({
   kind: Code,
   digest: Digest,

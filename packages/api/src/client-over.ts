@@ -135,6 +135,9 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     revokeMandate: (mandate) => call('revokeMandate', { ...id(mandate), body: {} }),
     organisation: () => call('organisation', {}),
     changeOrgKey: (change) => call('changeOrgKey', { body: change }),
+    me: () => call('me', {}),
+    authors: async () => (await call('authors', {})).items,
+    changeAuthors: (changes) => call('changeAuthors', { body: { changes } }),
     bundles: async () => (await call('bundles', {})).items,
     publish: (signed, tests) =>
       call('publish', { body: tests === undefined ? { signed } : { signed, tests } }),

@@ -415,6 +415,28 @@ export interface OrganisationView {
   readonly keys: readonly { readonly id: string; readonly publicKey: string; readonly counts: boolean }[];
 }
 
+/** An author's key. */
+export interface AuthorView {
+  /** By which signatures name it: 8 hex digits. */
+  readonly id: string;
+  /** vkey, named `<origin>/author`. */
+  readonly key: string;
+  /** Whose it is; absent for one that the trust file alone names. */
+  readonly subject?: string;
+  readonly name?: string;
+  readonly pinned: boolean;
+  /** Whether what it signs may be published now. */
+  readonly counts: boolean;
+}
+
+/** A change of the authors' keys, signed by one that counts: `authorKeySigningBytes` of `@licet/evidence`. */
+export interface AuthorChange {
+  readonly op: 'add' | 'retire';
+  readonly key: string;
+  readonly subject?: string;
+  readonly sig: { readonly by: string; readonly sig: string };
+}
+
 export interface IdentityView {
   readonly subject: string;
   readonly name?: string;
@@ -844,6 +866,12 @@ export interface PlaneClient {
     readonly key: string;
     readonly sig: { readonly by: string; readonly sig: string };
   }): Promise<OperatorAnswer>;
+  /** Who is calling. */
+  me(): Promise<{ readonly subject: string; readonly kind: string; readonly roles: readonly string[] }>;
+  /** The keys by which bundles are signed: those that count, and those that did. */
+  authors(): Promise<readonly AuthorView[]>;
+  /** Adds or retires authors' keys, in order, all or none; a second person may be asked. */
+  changeAuthors(changes: readonly AuthorChange[]): Promise<OperatorAnswer>;
   /** Publishes a signed bundle whose tests hold; without a test a team's is refused. A second person may be asked. */
   publish(signed: Json, tests?: { readonly [file: string]: Json }): Promise<OperatorAnswer>;
   /** Counters of the limits in force. */

@@ -668,6 +668,23 @@ export const ROUTES = {
     answer: answer.OperatorAnswers,
     summary: 'Add or retire a key of the organisation, by its own signature',
   },
+  authors: {
+    ...get,
+    ...control,
+    path: '/v1/authors',
+    who: PEOPLE,
+    answer: answer.AuthorsAnswer,
+    summary: 'The keys by which bundles are signed, and whose they are',
+  },
+  changeAuthors: {
+    ...post,
+    ...control,
+    path: '/v1/authors',
+    who: AUTHOR,
+    body: body.AuthorKeysBody,
+    answer: answer.OperatorAnswers,
+    summary: 'Add or retire authors’ keys, by the signature of one that counts; two changes rotate one',
+  },
   bundles: {
     ...get,
     ...control,

@@ -103,7 +103,6 @@ export async function publishFirst(
   try {
     const answer = await signAndPublish(client, assembleBundle(files), {
       origin: folder.origin,
-      authorVkey: folder.vkeys.author,
       tests: testFiles(files),
     });
     if (answer.verdict !== 'done')

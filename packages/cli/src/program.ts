@@ -19,6 +19,7 @@ import { addLimits } from './commands/limits.ts';
 import { addLog } from './commands/log.ts';
 import { addMandates } from './commands/mandates.ts';
 import { addMcp } from './commands/mcp.ts';
+import { addAuthors } from './commands/authors.ts';
 import { addOrg } from './commands/org.ts';
 import { addPeople } from './commands/people.ts';
 import { addPolicy } from './commands/policy.ts';
@@ -50,6 +51,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addLog,
   addPolicy,
   addOrg,
+  addAuthors,
   addExplain,
   addApprovals,
   addWebhooks,

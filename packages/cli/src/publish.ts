@@ -12,13 +12,12 @@ export async function signAndPublish(
   bundle: Bundle,
   plane: {
     readonly origin: string;
-    readonly authorVkey: string;
     readonly tests: Readonly<Record<string, Json>>;
   },
 ): Promise<OperatorAnswer> {
-  const { readSeed, signBundle, statePaths } = await import('@licet/server');
-  const seed = await readSeed(statePaths(stateFolderOf(), plane.origin).authorSeed);
-  return client.publish(signBundle(bundle, seed, plane.authorVkey) as unknown as Json, plane.tests);
+  const { readAuthor, signBundle } = await import('@licet/server');
+  const { seed, key } = await readAuthor(stateFolderOf(), plane.origin);
+  return client.publish(signBundle(bundle, seed, key) as unknown as Json, plane.tests);
 }
 
 /** Returns a unified diff from the active bundle to the new one, file by file; empty when they say the same. */

@@ -69,7 +69,7 @@ export async function declareActions(data: string, actions: Actions): Promise<De
     return 'made';
   }
   const { loadBundle } = await import('@licet/policy');
-  const { origin, vkeys } = await readPlaneFolder(await requirePlane({ data }));
+  const { origin } = await readPlaneFolder(await requirePlane({ data }));
   return withAttached({ data }, async ({ client }) => {
     const known = (await client.bundles()).filter(({ layer }) => layer === 'team');
     const active = known.find((item) => item.active);
@@ -93,7 +93,6 @@ export async function declareActions(data: string, actions: Actions): Promise<De
     const next = { ...bundle, version, actions: { ...bundle.actions, ...missing } };
     const answer = await signAndPublish(client, next, {
       origin,
-      authorVkey: vkeys.author,
       tests: CLOSED,
     });
     if (answer.verdict !== 'done')

@@ -1,6 +1,6 @@
 // The bundle keeper: the bundle that decides, loaded from what the log says is published, its authors checked against
 // keys from outside the log (RULE 20). Without one there is nothing to decide with, and everything is denied.
-import { base64url, trustedKeys, trustedLog, type Crypto, type Trust } from '@licet/evidence';
+import { base64url, type Crypto, type Trust } from '@licet/evidence';
 import {
   bundleDigest,
   loadBundle,
@@ -12,15 +12,12 @@ import {
   type LoadedBundle,
   type SignedBundle,
 } from '@licet/policy';
+import { signingKeys, type StandsFor } from './authors.ts';
 import type { PlaneRow, PolicyRow } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
 import { orgKeysOf } from './organisation.ts';
 import type { Evaluator, Store } from './ports.ts';
-
-/** The id by which a bundle's signature names its author: the key id of the note key, in hex. */
-export const authorId = (keyId: Uint8Array): string =>
-  [...keyId].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** What the keeper needs: where bundles are, who loads them, whose signature counts. */
 export interface BundleKeeperOptions {
@@ -110,27 +107,22 @@ export class BundleKeeper {
     return loaded;
   }
 
-  /** Throws PolicyError unless authors pinned for this layer signed the bundle. */
-  async verifyAuthors(signed: SignedBundle): Promise<void> {
+  /**
+   * Throws PolicyError unless authors signed the bundle whose keys count: now, and each of somebody who is still an
+   * author, or those that counted when it was published (RULE 20).
+   */
+  async verifyAuthors(
+    signed: SignedBundle,
+    plane: PlaneRow | undefined,
+    who: { readonly stands: StandsFor } | { readonly published: PolicyRow },
+  ): Promise<void> {
     const { crypto } = this.#options;
-    const keys = signed.bundle.layer === 'org' ? await this.#orgKeys() : this.#authorKeys();
-    await verifyBundleSignatures(signed, keys, crypto);
-  }
-
-  #authorKeys(): Readonly<Record<string, string>> {
-    const { trust, origin } = this.#options;
-    return Object.fromEntries(
-      trustedKeys(trustedLog(trust, origin), 'author').map((key) => [
-        authorId(key.keyId),
-        base64url(key.publicKey),
-      ]),
-    );
-  }
-
-  async #orgKeys(): Promise<Readonly<Record<string, string>>> {
-    const [row] = await this.#options.store.read([{ kind: 'plane', id: SELF }]);
-    const keys = await orgKeysOf(this.#options, (row?.value as PlaneRow | undefined)?.org);
-    return Object.fromEntries([...keys].map(([id, key]) => [id, base64url(key)]));
+    const keys =
+      signed.bundle.layer === 'org'
+        ? await orgKeysOf(this.#options, plane?.org)
+        : await signingKeys(this.#options, plane?.authors ?? [], who);
+    const known = Object.fromEntries([...keys].map(([id, key]) => [id, base64url(key)]));
+    await verifyBundleSignatures(signed, known, crypto);
   }
 
   async #loadPublished(policy: PolicyRow | undefined): Promise<LoadedBundle | undefined> {
@@ -159,7 +151,8 @@ export class BundleKeeper {
     // Checked again at every load: what is in the store is not believed because it is in the store.
     if (bundleDigest(signed.bundle) !== layer.digest || signed.bundle.version !== layer.version)
       throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'a stored bundle is not the published one');
-    await this.verifyAuthors(signed);
+    const [plane] = await this.#options.store.read([{ kind: 'plane', id: SELF }]);
+    await this.verifyAuthors(signed, plane?.value as PlaneRow | undefined, { published: policy });
     return signed.bundle;
   }
 }

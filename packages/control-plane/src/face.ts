@@ -98,6 +98,21 @@ export interface Organisation {
   }[];
 }
 
+/** A key of an author of the team's (RULE 20). */
+export interface AuthorKey {
+  /** By which signatures name it. */
+  readonly id: string;
+  /** vkey, named `<origin>/author`. */
+  readonly key: string;
+  /** Whose it is; absent for a key that the trust file alone names. */
+  readonly subject?: string;
+  readonly name?: string;
+  /** Whether the trust file of this plane names it. */
+  readonly pinned: boolean;
+  /** Whether what it signs may be published now. */
+  readonly counts: boolean;
+}
+
 /** How an identity is named: by its id, or by what its issuer says of it, from which an opaque id is made. */
 export type Named = { readonly is: string } | { readonly named: readonly string[] };
 
@@ -294,6 +309,8 @@ export interface Plane {
   mandateEntry(index: number): Promise<EntryOf<'mandate'> | undefined>;
   /** The organisation above, and its keys: those that count, and those that did. Undefined without one. */
   organisation(): Promise<Organisation | undefined>;
+  /** The keys of the team's authors: those that count, and those that did. */
+  authors(): Promise<readonly AuthorKey[]>;
   /** The facts that the bundles in force declare; no other can be stated. */
   declaredFacts(): Promise<Readonly<Record<string, FactType>>>;
   /** The counters that count now. */

@@ -114,9 +114,10 @@ async function collect(
       break;
     }
   }
-  // RULE 20: how the organisation's keys changed, by which its bundle is to be believed.
+  // RULE 20: how the keys of the organisation and of the authors changed, by which bundles are to be believed.
   const [plane] = await store.read([{ kind: 'plane', id: SELF }]);
-  for (const { leaf } of (plane?.value as PlaneRow | undefined)?.org?.changes ?? []) await addLeaf(leaf);
+  const { org, authors = [] } = (plane?.value ?? {}) as Partial<PlaneRow>;
+  for (const { leaf } of [...(org?.changes ?? []), ...authors]) await addLeaf(leaf);
   for (const execution of executions) {
     for (const index of execution.entries) {
       const entry = await add(index);

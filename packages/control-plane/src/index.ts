@@ -2,7 +2,6 @@
 export { createPlane } from './plane.ts';
 export { openStatement, statementVerifiers, type Verifier } from './verifiers.ts';
 export type { PlaneOptions } from './context.ts';
-export { authorId } from './bundle-keeper.ts';
 export { inThreadEvaluator } from './evaluator.ts';
 export { CONTROL_PLANE_ERRORS, ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
 export { OPERATOR_POLICY } from './core/operate.ts';

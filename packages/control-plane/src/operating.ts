@@ -2,6 +2,7 @@
 // (RULE 34).
 import { base64url, idemDigest, instanceDigest, type Json } from '@licet/evidence';
 import { answered, refusedUnrecorded } from './answers.ts';
+import { checkAuthorKeys } from './authors.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { Caller, Effect } from './core/commands.ts';
@@ -113,6 +114,10 @@ async function examine(
 > {
   if (effect.op === 'org-key') {
     const refused = await checkOrgKey(context, effect, snapshot);
+    return refused === undefined ? { inputs: {} } : { refused };
+  }
+  if (effect.op === 'author-key') {
+    const refused = await checkAuthorKeys(context, effect, snapshot);
     return refused === undefined ? { inputs: {} } : { refused };
   }
   if (effect.op !== 'publish') return { inputs: {} };

@@ -11,7 +11,7 @@ import {
   trustedLog,
   unbase64url,
   type Crypto,
-  type OrgKeyChange,
+  type KeyChange,
   type Trust,
   type VerifierKey,
 } from '@licet/evidence';
@@ -78,7 +78,7 @@ export async function checkOrgKey(
   const key = readKey(effect.key);
   if (key?.type !== TYPE_ED25519 || key.name !== `${context.origin}/org`) return conflict('org_key', '');
   const id = orgKeyId(key.publicKey);
-  const change: OrgKeyChange & { readonly leaf: string } = {
+  const change: KeyChange & { readonly leaf: string } = {
     op: effect.change,
     key: effect.key,
     sig: effect.sig,

@@ -18,6 +18,7 @@ import { approvalSubject, approve } from './approving.ts';
 import { operate } from './operating.ts';
 import { order } from './orders.ts';
 import { declaredFacts } from './facts.ts';
+import { authors } from './authors.ts';
 import { organisation } from './organisation.ts';
 import { checkBundle, replayBundle } from './publication.ts';
 import {
@@ -80,6 +81,7 @@ export async function createPlane(options: PlaneOptions): Promise<Plane> {
     standing: () => standing(context),
     mandateEntry: (index) => mandateEntry(context, index),
     organisation: () => organisation(context),
+    authors: () => authors(context),
     declaredFacts: () => declaredFacts(context),
     limits: () => limits(context),
     proposals: () => proposals(context),

@@ -11,6 +11,7 @@ import {
   type SignedBundle,
 } from '@licet/policy';
 import { conflict } from './answers.ts';
+import { standingAuthors } from './authors.ts';
 import type { BundleKeeper } from './bundle-keeper.ts';
 import type { PlaneContext } from './context.ts';
 import type { Effect } from './core/commands.ts';
@@ -48,7 +49,8 @@ export async function checkPublication(
   const same = layer === bundle.layer && version === bundle.version;
   if (!same || canonicalize(sigs as unknown as Json) !== canonicalize(signed.sigs as unknown as Json))
     return refused('bundle_digest');
-  await keeper.verifyAuthors(signed);
+  const plane = snapshot.get('plane', SELF);
+  await keeper.verifyAuthors(signed, plane, { stands: await standingAuthors(plane, snapshot) });
   const loaded = await keeper.trial(parseBundle(bundle), inForce);
   const tried = await rehearse(context, effect, loaded);
   return 'code' in tried

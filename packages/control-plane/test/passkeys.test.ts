@@ -7,24 +7,19 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   approvalDigest,
-  base64,
   base64url,
   credentialDigest,
-  formatEvidence,
-  fromUtf8,
   parseEntry,
   publicKeyJwk,
   unbase64url,
   verifyAssertion,
-  verifyBundle,
   type ApprovalSubject,
   type Assertion,
-  type EvidenceParts,
   type Passkey,
 } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import { softAuthenticator, type SoftAuthenticator } from '../../cli/src/demo/authenticator.ts';
-import { aBundle, anIdentity, as, aWorld, jktOf, PEOPLE, trust, word, type World } from './support.ts';
+import { aBundle, anIdentity, as, aWorld, jktOf, PEOPLE, verified, word, type World } from './support.ts';
 
 const MUTATIONS = Number(process.env['LICET_MUTATIONS'] ?? 10_000);
 const SITE = { rpId: 'localhost', origin: 'http://localhost:4840' };
@@ -86,26 +81,6 @@ const handIn = (
     const cause = error.cause as { readonly code?: string } | undefined;
     return cause?.code ?? error.code;
   });
-
-/** What a stranger says of the evidence. */
-async function verified(world: World, exec: string) {
-  const { entries, checkpoints, ...rest } = (await world.plane.evidence('execution', exec))!;
-  const file = formatEvidence({
-    v: 1,
-    type: 'licet/evidence',
-    ...rest,
-    entries: entries.map(({ index, bytes, proof }) => ({
-      index,
-      entry: fromUtf8(bytes),
-      proof: proof.map(base64),
-    })),
-    checkpoints: checkpoints.map(({ note, consistency }) => ({
-      note,
-      consistency: consistency.map(base64),
-    })),
-  } as unknown as EvidenceParts);
-  return verifyBundle(file, trust, { crypto: nodeCrypto });
-}
 
 describe('rule 22: an approval that a passkey signed', () => {
   test('lifts the hold, stands in the entry by its digest, and passes offline with the record', async () => {

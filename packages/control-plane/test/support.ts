@@ -4,17 +4,22 @@
  */
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import {
+  base64,
   base64url,
   formatContainOrder,
+  formatEvidence,
   formatNote,
+  fromUtf8,
   jwkThumbprint,
   orgKeyId,
   parseEntry,
   parseVkey,
   sha256,
   utf8,
+  verifyBundle,
   type Confine,
   type Entry,
+  type EvidenceParts,
   type Grade,
   type Json,
   type PublicJwk,
@@ -57,7 +62,7 @@ export const ORIGIN = 'licet.test/log';
 export const TENANT = 'team-1';
 export const T0 = Date.parse('2026-11-22T12:00:00Z');
 
-const seedOf = (name: string): Uint8Array => sha256(utf8(`test seed ${name}`));
+export const seedOf = (name: string): Uint8Array => sha256(utf8(`test seed ${name}`));
 const LOG = ed25519NoteSigner(ORIGIN, seedOf('log'));
 const LEASE = ed25519NoteSigner(`${ORIGIN}/lease`, seedOf('lease'));
 const CONTAIN = ed25519NoteSigner(`${ORIGIN}/contain`, seedOf('contain'));
@@ -98,6 +103,8 @@ export const orgKeyOf = (seed: string): PublicJwk => ({
   crv: 'Ed25519',
   x: base64url(parseVkey(orgSigner(seed).vkey).publicKey),
 });
+/** The vkey of the author that this seed makes. */
+export const authorVkey = (seed: string): string => ed25519NoteSigner(`${ORIGIN}/author`, seedOf(seed)).vkey;
 export const orgSigner = (seed: string) => ed25519NoteSigner(`${ORIGIN}/org`, seedOf(seed));
 /** The private key of `name`, as Node takes it. */
 export const privateKeyOf = (name: string) => ({
@@ -494,6 +501,26 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
     if (reply.kind !== 'operated') throw new Error(`not published: ${JSON.stringify(reply)}`);
   }
   return world;
+}
+
+/** What a stranger says of the evidence. */
+export async function verified(world: World, exec: string) {
+  const { entries, checkpoints, ...rest } = (await world.plane.evidence('execution', exec))!;
+  const file = formatEvidence({
+    v: 1,
+    type: 'licet/evidence',
+    ...rest,
+    entries: entries.map(({ index, bytes, proof }) => ({
+      index,
+      entry: fromUtf8(bytes),
+      proof: proof.map(base64),
+    })),
+    checkpoints: checkpoints.map(({ note, consistency }) => ({
+      note,
+      consistency: consistency.map(base64),
+    })),
+  } as unknown as EvidenceParts);
+  return verifyBundle(file, trust, { crypto: nodeCrypto });
 }
 
 /** `kind:code` of a reply, or its kind: what most tests compare. */

@@ -382,8 +382,8 @@ const shapes = {
       key: s.text(/^[\x21-\x7e]{1,2048}$/, 'a vkey'),
       by: id,
     },
-    /** Of the organisation's keys: by a key of the organisation (RULE 20). */
-    { sig: signature },
+    /** Of an organisation's or author's key: by one that counts (RULE 20). `subject`: whose author's key it is. */
+    { sig: signature, subject: id },
   ),
   clock: s.object({ ...common, type: s.literal('clock'), from: time, to: time, by: s.list(id, 4) }),
   successor: s.object({

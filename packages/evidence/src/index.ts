@@ -73,7 +73,9 @@ export {
   type KeyType,
   type VerifierKey,
 } from './vkey.ts';
-export { organisationKeys, orgKeyId, orgKeySigningBytes, type OrgKeyChange } from './organisation.ts';
+export { authorId, authorKeys, authorKeySigningBytes } from './authors.ts';
+export type { CountingKey, KeyChange } from './key-changes.ts';
+export { organisationKeys, orgKeyId, orgKeySigningBytes } from './organisation.ts';
 export { jwkPublicKey, jwkThumbprint, publicKeyJwk, type PublicJwk, type PublicKey } from './jwk.ts';
 export {
   formatNote,

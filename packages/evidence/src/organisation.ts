@@ -2,16 +2,12 @@
  * The organisation above a team (RULE 20): whose keys sign its bundle. They are pinned from outside the log, and change
  * only by the word of a key that counts at that moment: `key` entries of purpose `org` carry its signature.
  */
-import { base64url, concat, unbase64url, utf8 } from './bytes.ts';
+import { base64url, concat, utf8 } from './bytes.ts';
 import { canonicalBytes } from './canonical.ts';
 import type { Crypto } from './crypto.ts';
-import type { EntryOf } from './entries.ts';
 import { jwkThumbprint } from './jwk.ts';
+import { foldKeyChanges, type KeyChange } from './key-changes.ts';
 import { domainTag } from './name.ts';
-import { parseVkey } from './vkey.ts';
-
-/** One change of the organisation's keys, as its entry says it. */
-export type OrgKeyChange = Pick<EntryOf<'key'>, 'op' | 'key' | 'sig'>;
 
 /** Returns the id by which a signature names a key of the organisation: the RFC 7638 thumbprint of its JWK. */
 export const orgKeyId = (publicKey: Uint8Array): string =>
@@ -31,34 +27,23 @@ export const orgKeySigningBytes = (change: {
     canonicalBytes({ org: change.org, op: change.op, key: base64url(change.publicKey) }),
   );
 
-/**
- * Returns the keys that count after these changes, in order, beginning with those that are pinned. A change that no key
- * signed that counted then changes nothing; a key that was retired never comes back, or its old addition could be
- * played again.
- */
+/** Returns the keys that count after these changes, in order, beginning with those that are pinned. */
 export async function organisationKeys(
   org: string,
   pinned: readonly Uint8Array[],
-  changes: readonly OrgKeyChange[],
+  changes: readonly KeyChange[],
   crypto: Pick<Crypto, 'verifyEd25519'>,
 ): Promise<readonly Uint8Array[]> {
-  const counts = new Map(pinned.map((key) => [orgKeyId(key), key]));
-  const retired = new Set<string>();
-  for (const { op, key, sig } of changes) {
-    const signer = sig === undefined ? undefined : counts.get(sig.by);
-    if (sig === undefined || signer === undefined) continue;
-    try {
-      const { publicKey } = parseVkey(key);
-      const message = orgKeySigningBytes({ org, op, publicKey });
-      if (!(await crypto.verifyEd25519(signer, message, unbase64url(sig.sig)))) continue;
-      const id = orgKeyId(publicKey);
-      if (op === 'retire') {
-        counts.delete(id);
-        retired.add(id);
-      } else if (!retired.has(id)) counts.set(id, publicKey);
-    } catch {
-      // What cannot be read changes nothing: the keys before it go on counting.
-    }
-  }
-  return [...counts.values()];
+  const counting = await foldKeyChanges(
+    new Map(pinned.map((key) => [orgKeyId(key), key])),
+    changes,
+    {
+      idOf: ({ publicKey }) => orgKeyId(publicKey),
+      message: ({ op }, { publicKey }) => orgKeySigningBytes({ org, op, publicKey }),
+      // The same key stands in many logs, each time under the name of that log.
+      fits: () => true,
+    },
+    crypto,
+  );
+  return [...counting.values()].map(({ publicKey }) => publicKey);
 }

@@ -20,7 +20,7 @@ export const POLICY_ERRORS = {
   },
   ERR_BUNDLE_SIGNATURE: {
     meaning: 'A signature of the bundle does not verify, or no trusted author signed it.',
-    next: 'Sign this very version with an author key that the trust file names.',
+    next: 'Sign this very version with an author key that counts: licet authors shows them.',
   },
   ERR_MANDATE_INVALID: {
     meaning: 'A mandate body has problems in its policies.',

@@ -11,6 +11,7 @@ import {
 import { bundleDigest, parseBundle, type SignedBundle } from '@licet/policy';
 import type {
   Answered,
+  AuthorKeyEffect,
   Effect,
   ExecutionRow,
   FactRow,
@@ -332,6 +333,11 @@ export function peopleHandlers(parts: Parts): Handlers {
         readonly sig: { readonly by: string; readonly sig: string };
       };
       return presentOperated(await operate(context, { op: 'org-key', change, key, sig }));
+    },
+    authors: async () => ({ items: await plane.authors() }),
+    async changeAuthors(context) {
+      const { changes } = context.body as Pick<AuthorKeyEffect, 'changes'>;
+      return presentOperated(await operate(context, { op: 'author-key', changes }));
     },
     async bundles() {
       const [rows, [policy]] = await Promise.all([

@@ -33,7 +33,16 @@ export {
   writeAgentKey,
   type StatePaths,
 } from './state-folder.ts';
-export { signBundle } from './author.ts';
+export {
+  nextAuthor,
+  ownAuthor,
+  readAuthor,
+  signAuthorChange,
+  signBundle,
+  takeNextAuthor,
+  type Author,
+  type SignedAuthorChange,
+} from './author.ts';
 export {
   addOrganisationKey,
   dropOrganisationKey,

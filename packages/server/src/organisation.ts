@@ -22,7 +22,7 @@ import {
 import { ed25519NoteSigner } from '@licet/evidence/node';
 import { bundleHash, type Bundle, type SignedBundle } from '@licet/policy';
 import { ServerError } from './errors.ts';
-import { privateFolder, writePrivate } from './files.ts';
+import { isThere, privateFolder, writePrivate } from './files.ts';
 import { readSeed } from './state-folder.ts';
 
 /** An organisation: what a plane is told of it. */
@@ -53,7 +53,7 @@ export async function initOrganisation(stateDir: string, id: string): Promise<Or
   await privateFolder(stateDir);
   await privateFolder(join(stateDir, 'orgs'));
   await privateFolder(folder);
-  if (await exists(join(folder, 'org.json')))
+  if (await isThere(join(folder, 'org.json')))
     throw new ServerError('ERR_SERVER_EXISTS', `${folder} holds an organisation`);
   return write(folder, { id, keys: [await newKey(folder)] });
 }
@@ -151,12 +151,3 @@ async function write(folder: string, org: Organisation): Promise<OrganisationFol
   await writePrivate(join(folder, 'org.json'), `${JSON.stringify({ v: 1, ...org }, null, 2)}\n`);
   return { ...org, folder };
 }
-
-const exists = (path: string): Promise<boolean> =>
-  readFile(path).then(
-    () => true,
-    (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT') return false;
-      throw new ServerError('ERR_SERVER_STATE', `${path} cannot be read`, { cause });
-    },
-  );

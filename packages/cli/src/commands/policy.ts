@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Bundle, LoadedBundle } from '@licet/policy';
 import { tellAnswer } from '../answers.ts';
-import { requirePlane, withAttached } from '../attach.ts';
+import { withAttached } from '../attach.ts';
 import { cedarEngine } from '../cedar.ts';
 import { action, confirm, withJson, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
@@ -209,10 +209,7 @@ function addPublish(policy: Command): void {
               next: `See them with licet policy test ${dir}.`,
             },
           );
-        const data = await requirePlane(options);
-        const { readPlaneFolder } = await import('@licet/server');
-        const { origin, vkeys } = await readPlaneFolder(data);
-        return withAttached(options, async ({ client }) => {
+        return withAttached(options, async ({ client, origin }) => {
           const known = (await client.bundles()).filter(({ layer }) => layer === bundle.layer);
           const active = known.find((item) => item.active);
           const before = (active?.signed as { readonly bundle?: Bundle } | undefined)?.bundle;
@@ -236,7 +233,6 @@ function addPublish(policy: Command): void {
           const next = assembleBundle({ ...files, 'bundle.json': text });
           const answer = await signAndPublish(client, next, {
             origin,
-            authorVkey: vkeys.author,
             tests: testFiles(files),
           });
           const code = tellAnswer(out, answer, `version ${version} decides from now on`);

@@ -9,7 +9,6 @@ import { cedarEngine } from '../cedar.ts';
 import { CliError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readInput, stateFolderOf, writeOutput } from '../places.ts';
-import { pinnedLog } from '../trust-store.ts';
 
 /** Adds the command. */
 export function addSign(policy: Command): void {
@@ -28,12 +27,9 @@ export function addSign(policy: Command): void {
         if (bundle.origin === undefined)
           throw new CliError('ERR_CLI_POLICY', `${file} names no log; only a team's bundle is signed here`);
         loadBundle(await cedarEngine(), { team: bundle });
-        const { readSeed, signBundle, statePaths } = await import('@licet/server');
-        const vkey = (await pinnedLog(bundle.origin)).keys.author[0];
-        if (vkey === undefined)
-          throw new CliError('ERR_CLI_TRUST', `the trust store names no author of ${bundle.origin}`);
-        const seed = await readSeed(statePaths(stateFolderOf(), bundle.origin).authorSeed);
-        const signed = JSON.stringify(signBundle(bundle, seed, vkey));
+        const { readAuthor, signBundle } = await import('@licet/server');
+        const { seed, key } = await readAuthor(stateFolderOf(), bundle.origin);
+        const signed = JSON.stringify(signBundle(bundle, seed, key));
         const { output } = options;
         if (output === undefined) {
           process.stdout.write(`${signed}\n`);

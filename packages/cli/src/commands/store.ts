@@ -80,7 +80,7 @@ async function copy(options: CopyOptions, out: Output): Promise<ExitCode> {
     deadlineMs: DEADLINE_MS,
   });
   try {
-    const published = await republish(opened, folder, carried.bundle, options.policy);
+    const published = await republish(opened, carried.bundle, options.policy);
     const { trustOf } = await import('@licet/server');
     const trust = join(options.data, 'trust.json');
     await writeFile(trust, canonicalize({ v: 1, logs: [trustOf(folder)] } as unknown as Json));
@@ -208,7 +208,6 @@ const TESTS = {
 /** RULE 20: a team's bundle names the origin, so the old signature says nothing about the new plane. */
 async function republish(
   opened: OpenedPlane,
-  folder: PlaneFolder,
   carried: Bundle | undefined,
   policy: string | undefined,
 ): Promise<boolean> {
@@ -221,7 +220,7 @@ async function republish(
     const again = { ...bundle, ...('origin' in bundle ? { origin: opened.origin } : {}) };
     const tests =
       files === undefined ? (TESTS as unknown as Readonly<Record<string, Json>>) : testFiles(files);
-    const plane = { origin: opened.origin, authorVkey: folder.vkeys.author, tests };
+    const plane = { origin: opened.origin, tests };
     return (await signAndPublish(client, again, plane)).verdict === 'done';
   } finally {
     await client.close();

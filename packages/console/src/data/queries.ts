@@ -5,6 +5,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type {
   AttestationView,
+  AuthorView,
   ExecutionView,
   FactsView,
   IdentityView,
@@ -190,6 +191,13 @@ export const proposalsQuery = queryOptions({
   queryKey: ['bundles', 'proposals'],
   queryFn: async ({ signal }) =>
     (await get<{ readonly items: readonly ProposalView[] }>('/v1/bundles/proposals', signal)).items,
+});
+
+/** The keys by which bundles are signed. */
+export const authorsQuery = queryOptions({
+  queryKey: ['authors'],
+  queryFn: async ({ signal }) =>
+    (await get<{ readonly items: readonly AuthorView[] }>('/v1/authors', signal)).items,
 });
 
 /** The newest entries of the public projection, newest first; polled. */

@@ -247,6 +247,21 @@ export interface OrgKeyEffect {
   readonly sig: { readonly by: string; readonly sig: string };
 }
 
+/** Keys of the team's authors change, in this order, by the word of keys that count (RULE 20): two of them rotate one. */
+export interface AuthorKeyEffect {
+  readonly op: 'author-key';
+  readonly changes: readonly AuthorKeyChange[];
+}
+
+export interface AuthorKeyChange {
+  readonly op: 'add' | 'retire';
+  /** A vkey named `<origin>/author`. */
+  readonly key: string;
+  /** Of an addition: the person whose key it is. */
+  readonly subject?: string;
+  readonly sig: { readonly by: string; readonly sig: string };
+}
+
 /** What an operator action does once it is permitted (RULE 34). */
 export type Effect =
   | { readonly op: 'contain'; readonly scope: { readonly kind: ScopeKind; readonly id: string } }
@@ -287,6 +302,7 @@ export type Effect =
     }
   | MandateEffect
   | OrgKeyEffect
+  | AuthorKeyEffect
   /** A person's passkey comes or goes; everything else of their identity stays as it is then. */
   | {
       readonly op: 'passkey';

@@ -41,6 +41,8 @@ export const OPERATOR_POLICY = {
   mandate: { role: 'operator', people: 1 },
   // The organisation's own signature is what counts; whoever hands it in only carries it.
   'org-key': { role: 'operator', people: 1 },
+  // Beside an author's signature: whoever may sign decides what decides.
+  'author-key': { role: 'author', people: 2 },
   // People see to their own; see `mayOperate`.
   passkey: { role: 'operator', people: 1 },
   // In the name of one's own group only; an operator may end any.
@@ -257,6 +259,20 @@ function perform(
       const { change, key, sig } = effect;
       return { leaf: draft.append('key', { op: change, purpose: 'org', key, by: by[0]!, sig }).leaf };
     }
+    case 'author-key': {
+      const leaves = effect.changes.map(
+        ({ op, key, subject: whose, sig }) =>
+          draft.append('key', {
+            op,
+            purpose: 'author',
+            key,
+            by: by[0]!,
+            ...(whose === undefined ? {} : { subject: whose }),
+            sig,
+          }).leaf,
+      );
+      return { leaf: leaves.at(-1)! };
+    }
     case 'standing':
       return { leaf: appendStanding(draft, effect, by[0]!) };
     case 'resolve': {
@@ -408,6 +424,7 @@ function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | 
     case 'notice':
     // Prepare has looked at it under the same fence: signatures are not the core's to check.
     case 'org-key':
+    case 'author-key':
       return undefined;
     default:
       return effect satisfies never;

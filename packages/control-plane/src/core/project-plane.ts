@@ -41,12 +41,22 @@ export function successor(rows: RowReader, entry: EntryOf<'successor'>): readonl
   return plane === undefined ? [] : [put('plane', SELF, { ...plane, successor: entry.successor })];
 }
 
-/** The organisation's keys change; every other key is only named by its entry. */
+/** Keys of the organisation or of authors change by signature; every other key is only named by its entry. */
 export function key(rows: RowReader, entry: EntryOf<'key'>, leaf: string): readonly Put[] {
   const plane = rows.get('plane', SELF);
-  if (plane?.org === undefined || entry.purpose !== 'org') return [];
-  const { op, key: vkey, sig } = entry;
-  const change = { op, key: vkey, leaf, ...(sig === undefined ? {} : { sig }) };
+  if (plane === undefined) return [];
+  const { purpose, op, key: vkey, sig, subject } = entry;
+  const change = {
+    op,
+    key: vkey,
+    leaf,
+    ...(sig === undefined ? {} : { sig }),
+    ...(subject === undefined ? {} : { subject }),
+  };
+  // The first author's key is pinned, and named at the beginning without a signature.
+  if (purpose === 'author' && sig !== undefined)
+    return [put('plane', SELF, { ...plane, authors: [...(plane.authors ?? []), change] })];
+  if (plane.org === undefined || purpose !== 'org') return [];
   const changes = [...(plane.org.changes ?? []), change];
   return [put('plane', SELF, { ...plane, org: { ...plane.org, changes } })];
 }
@@ -87,7 +97,14 @@ export function policy(
   const before = rows.get('policy', SELF) ?? { head: null, floors: { team: 1, org: 1 } };
   const floors = { ...before.floors, [entry.layer]: entry.floor };
   if (entry.op === 'floor') return [put('policy', SELF, { ...before, head: leaf, floors })];
-  const layer = { digest: entry.digest, version: entry.version, leaf, atMs: entry.at };
+  const changed = entry.layer === 'team' ? (rows.get('plane', SELF)?.authors?.length ?? 0) : 0;
+  const layer = {
+    digest: entry.digest,
+    version: entry.version,
+    leaf,
+    atMs: entry.at,
+    ...(changed === 0 ? {} : { authors: changed }),
+  };
   const puts: Put[] = [put('policy', SELF, { ...before, head: leaf, floors, [entry.layer]: layer })];
   if (detail?.signed !== undefined) {
     puts.push(

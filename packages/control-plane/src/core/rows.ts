@@ -11,8 +11,8 @@ import type {
   HoldGroup,
   IdentityEntry,
   Json,
+  KeyChange,
   Meter,
-  OrgKeyChange,
   Passkey,
   PublicJwk,
   ScopeKind,
@@ -35,8 +35,10 @@ export interface PlaneRow {
   readonly org?: {
     readonly id: string;
     readonly keys: readonly PublicJwk[];
-    readonly changes?: readonly (OrgKeyChange & { readonly leaf: string })[];
+    readonly changes?: readonly (KeyChange & { readonly leaf: string })[];
   };
+  /** How the keys of the team's authors changed, by signature, oldest first; the trust file pins the first (RULE 20). */
+  readonly authors?: readonly (KeyChange & { readonly leaf: string })[];
   /** Changes at every start of the store (RULE 7). */
   readonly incarnation: string;
   readonly operatorPolicy: string;
@@ -65,6 +67,8 @@ export interface PolicyRow {
     readonly version: number;
     readonly leaf: string;
     readonly atMs: number;
+    /** How many changes of the authors' keys came before it: by those that counted then it is believed. */
+    readonly authors?: number;
   };
   readonly org?: {
     readonly digest: string;

@@ -2,12 +2,14 @@
  * The rungs about policy: the bundles that decided are signed by trusted authors, in force and not below the floor
  * (RULE 20), and the recorded decisions are what those bundles decide (RULE 19).
  */
-import { unbase64url } from '../bytes.ts';
+import { base64url, unbase64url } from '../bytes.ts';
 import type { BundleRef, PermitEntry, RefusalEntry } from '../entries.ts';
 import type { SignedBundle } from '../evidence-bundle.ts';
 import { jwkPublicKey } from '../jwk.ts';
 import type { Json } from '../json.ts';
 import { isObject } from '../shape.ts';
+import { authorKeys } from '../authors.ts';
+import type { KeyChange } from '../key-changes.ts';
 import { organisationKeys } from '../organisation.ts';
 import { bundleDigest, bundleHash } from '../signing.ts';
 import { trustedKeys } from '../trust.ts';
@@ -16,7 +18,6 @@ import {
   attempt,
   check,
   isOperation,
-  keysOf,
   messageOf,
   ofType,
   recordOfDecision,
@@ -184,8 +185,9 @@ async function checkBundle(c: Case, ref: BundleRef, signed: SignedBundle | undef
       status: 'fail',
       what: `${name}: layer, version, origin, tenant or organisation differ from what the decision names`,
     };
+  const changes = changesBefore(c, ref);
   const { trusted, asserted } =
-    ref.layer === 'org' ? await orgKeysOf(c, ref, String(bundle['org'])) : authorKeysOf(c);
+    ref.layer === 'org' ? await orgKeysOf(c, changes, String(bundle['org'])) : await authorKeysOf(c, changes);
   if (await signedByAny(c, signed, trusted))
     return { status: 'pass', what: `${name} is signed by a trusted author` };
   if (await signedByAny(c, signed, asserted))
@@ -199,10 +201,44 @@ interface Keys {
   readonly asserted: readonly Uint8Array[];
 }
 
-function authorKeysOf(c: Case): Keys {
-  const { trusted, asserted } = keysOf(c, 'author');
-  const bytes = ({ publicKey }: { readonly publicKey: Uint8Array }): Uint8Array => publicKey;
-  return { trusted: trusted.map(bytes), asserted: asserted.map(bytes) };
+/**
+ * How the keys of a layer had changed when this bundle was published; where the file does not hold that entry, when it
+ * first decided. What changed after says nothing about who might sign it.
+ */
+function changesBefore(c: Case, { layer, digest }: BundleRef): readonly KeyChange[] {
+  const purpose = layer === 'org' ? 'org' : 'author';
+  const published = ofType(c, 'policy').find(
+    ({ entry }) => entry.op === 'publish' && entry.digest === digest,
+  );
+  const until =
+    published?.index ??
+    decisions(c).find(({ entry }) => entry.bundles?.some((one) => one.digest === digest) === true)?.index ??
+    Infinity;
+  return ofType(c, 'key')
+    .filter(({ index, entry }) => entry.purpose === purpose && index < until)
+    .map(({ entry }) => entry);
+}
+
+/** The keys that the log alone names, but for those that it says were retired. */
+function namedKeys(founding: readonly Uint8Array[], changes: readonly KeyChange[]): readonly Uint8Array[] {
+  const keys = new Map(founding.map((key) => [base64url(key), key]));
+  for (const { op, key } of changes) {
+    const publicKey = attempt(() => parseVkey(key).publicKey);
+    if (publicKey === undefined) continue;
+    if (op === 'retire') keys.delete(base64url(publicKey));
+    else keys.set(base64url(publicKey), publicKey);
+  }
+  return [...keys.values()];
+}
+
+/** RULE 20: pinned keys, and those that they let in by their signature before the bundle was published. */
+async function authorKeysOf(c: Case, changes: readonly KeyChange[]): Promise<Keys> {
+  const pinned = c.log === undefined ? [] : trustedKeys(c.log, 'author');
+  const counting = await authorKeys(c.file.origin, pinned, changes, c.crypto);
+  return {
+    trusted: [...counting.values()].map(({ publicKey }) => publicKey),
+    asserted: namedKeys([], changes),
+  };
 }
 
 /** RULE 20: the organisation is the one that genesis names; a log without one has no organisation's bundle. */
@@ -211,27 +247,14 @@ function isOwnOrganisation(c: Case, org: Json | undefined): boolean {
   return typeof org === 'string' && (genesis === undefined || genesis.entry.org?.id === org);
 }
 
-/** RULE 20: pinned keys, and those that they let in by their signature before the bundle was published. */
-async function orgKeysOf(c: Case, ref: BundleRef, org: string): Promise<Keys> {
-  const published = ofType(c, 'policy').find(
-    ({ entry }) => entry.op === 'publish' && entry.digest === ref.digest,
-  );
-  const changes = ofType(c, 'key')
-    .filter(
-      ({ index, entry }) => entry.purpose === 'org' && (published === undefined || index < published.index),
-    )
-    .toSorted((a, b) => a.index - b.index)
-    .map(({ entry }) => entry);
+async function orgKeysOf(c: Case, changes: readonly KeyChange[], org: string): Promise<Keys> {
   const founding = (ofType(c, 'genesis')[0]?.entry.org?.keys ?? []).flatMap(
     (key) => attempt(() => jwkPublicKey(key).bytes) ?? [],
   );
   const pinned = c.log === undefined ? [] : trustedKeys(c.log, 'org').map(({ publicKey }) => publicKey);
-  const added = changes.flatMap(({ op, key }) =>
-    op === 'add' ? (attempt(() => parseVkey(key).publicKey) ?? []) : [],
-  );
   return {
     trusted: await organisationKeys(org, pinned, changes, c.crypto),
-    asserted: [...founding, ...added],
+    asserted: namedKeys(founding, changes),
   };
 }
 

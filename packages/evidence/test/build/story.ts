@@ -7,6 +7,8 @@ import {
   activeDigest,
   approvalDigest,
   assertionDigest,
+  authorId,
+  authorKeySigningBytes,
   credentialDigest,
   base64url,
   bundleDigest,
@@ -28,6 +30,7 @@ import {
   longestGapMs,
   mandateSigningBytes,
   orgKeyId,
+  parseVkey,
   sha256,
   utf8,
   type Assertion,
@@ -96,6 +99,11 @@ export interface Twist {
   readonly renewalCounters?: readonly number[];
   readonly leaseSigner?: ReturnType<typeof testKey>;
   readonly authorSigner?: ReturnType<typeof testKey>;
+  /** `key` entries of authors, before and after the team's bundle is published. */
+  readonly authorKeys?: {
+    readonly before?: readonly Draft<EntryOf<'key'>>[];
+    readonly after?: readonly Draft<EntryOf<'key'>>[];
+  };
   readonly witnessedAtMs?: number | undefined;
   /** The organisation above: its bundle as it was published, and what the decisions and the file make of it. */
   readonly org?: {
@@ -140,6 +148,25 @@ export function assertionOver(
     authenticatorData: base64url(authenticatorData),
     clientDataJSON: base64url(clientDataJSON),
     signature: base64url(signature),
+  };
+}
+
+/** A change of the authors' keys, signed by one of them. */
+export function authorChange(
+  op: 'add' | 'retire',
+  key: ReturnType<typeof testKey>,
+  by: ReturnType<typeof testKey>,
+  { origin = new TestLog().origin, subject = op === 'add' ? 'user-3' : undefined } = {},
+): Draft<EntryOf<'key'>> {
+  const message = authorKeySigningBytes({ origin, op, publicKey: key.publicKey, subject });
+  return {
+    type: 'key',
+    op,
+    purpose: 'author',
+    key: key.vkey,
+    by: 'user-1',
+    ...(subject === undefined ? {} : { subject }),
+    sig: { by: authorId(parseVkey(by.vkey).keyId), sig: base64url(by.sign(message)) },
   };
 }
 
@@ -226,6 +253,7 @@ export function tell(twist: Twist = {}): Story {
     version: 3,
     policies: [{ name: 'p', text: 'permit (principal, action, resource);' }],
   };
+  for (const change of twist.authorKeys?.before ?? []) log.append<EntryOf<'key'>>(change);
   const author = twist.authorSigner ?? log.noteKey('author');
   const signed = {
     bundle: bundle as Json,
@@ -243,6 +271,7 @@ export function tell(twist: Twist = {}): Story {
     prev: above?.id ?? null,
     ...twist.policy,
   });
+  for (const change of twist.authorKeys?.after ?? []) log.append<EntryOf<'key'>>(change);
   const contained = log.append<EntryOf<'containment'>>({
     type: 'containment',
     op: 'contain',

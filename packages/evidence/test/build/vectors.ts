@@ -17,7 +17,7 @@ import {
   type Trust,
 } from '../../src/index.ts';
 import { digestOf, hashes, T0, TestLog, testKey } from './log.ts';
-import { asking, EXEC, OTHER_EXEC, passkey, tell, type Story, type Twist } from './story.ts';
+import { asking, authorChange, EXEC, OTHER_EXEC, passkey, tell, type Story, type Twist } from './story.ts';
 
 /** One vector: what goes in as text, and what every verifier must say. Re-decision is `not checked`: no engine. */
 export interface EvidenceVector {
@@ -58,6 +58,8 @@ function cases(): readonly Case[] {
   const story = tell();
   const trust = story.log.trust();
   const good = formatEvidence(story.parts);
+  const [founder, second] = [story.log.noteKey('author'), testKey(`${story.log.origin}/author`, 'second')];
+  const letIn = authorChange('add', second, founder);
   const of = (name: string, title: string, parts: EvidenceParts): Case => ({
     name,
     title,
@@ -126,6 +128,17 @@ function cases(): readonly Case[] {
     twisted('fail-witness-quorum', 'a witnessed permit without a cosignature', { witnessedAtMs: undefined }),
     twisted('fail-bundle-signature', 'a policy bundle signed by somebody else', {
       authorSigner: testKey(`${story.log.origin}/author`, 'mallory'),
+    }),
+    twisted(
+      'good-author-changed',
+      'a policy bundle by an author whom the first let in, and who then retired the first',
+      {
+        authorSigner: second,
+        authorKeys: { before: [letIn], after: [authorChange('retire', founder, second)] },
+      },
+    ),
+    twisted('fail-author-retired', 'a policy bundle by an author whose key had been retired', {
+      authorKeys: { before: [letIn, authorChange('retire', founder, second)] },
     }),
     of('fail-arguments', 'another argument under the same salt', {
       ...story.parts,

@@ -10,6 +10,7 @@ import { Empty, Failed, Loading } from '../../components/states.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { bundlesQuery } from '../../data/queries.ts';
 import { PeopleOnly } from '../../frame/sign-in.tsx';
+import { Authors } from './authors.tsx';
 import { ConsoleNav } from './console-nav.tsx';
 import { DiffView } from './diff-view.tsx';
 import { Proposals } from './proposals.tsx';
@@ -102,6 +103,7 @@ function Bundles() {
         )}
       </Panel>
       <ShadowFindings />
+      <Authors />
     </Page>
   );
 }
