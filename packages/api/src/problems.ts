@@ -21,7 +21,7 @@ export const PROBLEMS = {
   unidentified: [
     401,
     'No valid credential came with this call.',
-    'Open a session, or send the operator token.',
+    'Open a session, or send a token of a person in force.',
   ],
   stale_proof: [
     401,

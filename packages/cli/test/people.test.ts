@@ -31,6 +31,19 @@ async function challenge(path: string, body: object = {}): Promise<string> {
   return ((await (await post(path, body)).json()) as { readonly challenge: string }).challenge;
 }
 
+it('a person who is added later signs in to the console with their own token, until another takes its place', async () => {
+  const { subject, token } = (await place.run('people', 'add', 'Ada', '--role', 'viewer', '--json')).json<{
+    readonly subject: string;
+    readonly token: string;
+  }>();
+  expect(await (await post('/v1/login', { token })).json()).toMatchObject({ subject, roles: ['viewer'] });
+  const next = (await place.run('people', 'token', subject, '--yes', '--json')).json<{
+    readonly token: string;
+  }>();
+  expect((await post('/v1/login', { token })).status).toBe(401);
+  expect(await (await post('/v1/login', { token: next.token })).json()).toMatchObject({ subject });
+});
+
 it('the token stays while it is all there is; with a passkey it is retired, and the passkey still signs in', async () => {
   const alone = await place.run('operator', 'retire-token', '--yes', '--json');
   expect([alone.code, alone.error().code]).toEqual([3, 'ERR_CLI_LAST_KEY']);

@@ -1,11 +1,20 @@
 /**
- * Authentication of one call (DESIGN §10): a session's MAC, a proof of possession, an operator's token, or a browser's
+ * Authentication of one call (DESIGN §10): a session's MAC, a proof of possession, a person's token, or a browser's
  * cookie with its CSRF header. Exactly one of them; what fails is counted and refused, never appended (RULE 38).
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@licet/control-plane';
-import { checkProof, PlaneError, PROOF_WINDOW_MS, SESSION_HEADERS, type CheckedProof } from '@licet/api';
-import { tokenHash, type PlaneFolder } from './data-folder.ts';
+import { jwkThumbprint } from '@licet/evidence';
+import {
+  checkProof,
+  PlaneError,
+  PROOF_WINDOW_MS,
+  publicHalf,
+  SESSION_HEADERS,
+  tokenKey,
+  type CheckedProof,
+} from '@licet/api';
+import type { PlaneFolder } from './data-folder.ts';
 import type { Principal, Principals } from './principals.ts';
 import type { Login, Sessions } from './sessions.ts';
 
@@ -38,7 +47,7 @@ export interface Authentication {
   proofOfStranger(
     call: Arrival,
   ): Promise<Pick<CheckedProof, 'jkt'> & { readonly share: string; use(): void }>;
-  /** The principal of an operator's token. @throws PlaneError `unidentified` */
+  /** The principal of a person's token. @throws PlaneError `unidentified` */
   token(token: string): Promise<Principal>;
   /** The principal of a key that signed in by other means. @throws PlaneError `unidentified` */
   cookieOf(jkt: string): Promise<Principal>;
@@ -47,7 +56,7 @@ export interface Authentication {
 }
 
 export interface AuthenticationOptions {
-  readonly folder: Pick<PlaneFolder, 'origin' | 'tokens'>;
+  readonly folder: Pick<PlaneFolder, 'origin'>;
   readonly principals: Principals;
   readonly sessions: Sessions;
   readonly clock: Clock;
@@ -109,14 +118,13 @@ export function openAuthentication({
   }
 
   async function token(text: string): Promise<Principal> {
-    const hash = Buffer.from(tokenHash(text));
-    let jkt: string | undefined;
-    for (const known of folder.tokens) {
-      const other = Buffer.from(known.hash);
-      if (other.length === hash.length && timingSafeEqual(other, hash)) jkt = known.jkt;
-    }
-    if (jkt === undefined) throw new PlaneError('unidentified', 'this token is not known');
-    return principalOf(jkt, 'token');
+    // It stands for a key: whose, the log says, of everybody who was registered and is not revoked.
+    const jkt = jwkThumbprint({ ...publicHalf(await tokenKey(text)) });
+    const principal = await principals.find(jkt, 'token');
+    // RULE 28: a bearer's word is a person's, never an agent's or a door's.
+    if (principal?.kind !== 'user' || principal.passkey === true)
+      throw new PlaneError('unidentified', 'this token is not known');
+    return principal;
   }
 
   async function session(call: Arrival, id: string): Promise<Principal> {

@@ -2,7 +2,7 @@
  * The data folder of a plane (DESIGN §4): who it is (`plane.json`), its keys (`keys/`), beside the store's own files.
  * `plane.json` is written last: a folder without it was never finished.
  *
- *     plane.json   origin, tenant, audience, custody, people, public keys     operator.json   hashes of tokens
+ *     plane.json   origin, tenant, audience, custody, people, public keys
  *     keys/        log, lease, status, session seeds and the tenant's HMAC key, 64 hex digits each
  */
 import { randomBytes } from 'node:crypto';
@@ -10,17 +10,13 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   base64url,
-  domainTag,
   formatTlogPolicy,
   hex,
   isKeyName,
-  jwkThumbprint,
   NAME,
   ORIGIN_PREFIX,
   parseJson,
   parseVkey,
-  sha256,
-  utf8,
   type Custody,
   type PublicJwk,
   type RelyingParty,
@@ -81,8 +77,6 @@ export interface PlaneFolder extends PlaneFile {
   readonly data: string;
   /** 32 bytes each. */
   readonly seeds: Readonly<Record<OwnKey, Uint8Array>>;
-  /** Hashes of the operators' tokens, base64url SHA-256("licet/token-hash/v1\n" ‖ token), with the key each stands for. */
-  readonly tokens: readonly { readonly hash: string; readonly jkt: string }[];
 }
 
 export interface InitOptions {
@@ -202,23 +196,19 @@ export async function initDataFolder(options: InitOptions): Promise<InitResult> 
   await writeAgentKey(paths.agentKey(DEFAULT_DOOR), doorKey);
   await writePrivate(paths.operatorToken, `${operatorToken}\n`);
   const trust = await pinTrust(paths.trust, trustOf(file, options.rp));
-  const tokens = [{ hash: tokenHash(operatorToken), jkt: jwkThumbprint({ ...operatorKey }) }];
-  await writePrivate(join(data, 'operator.json'), `${JSON.stringify({ v: 1, tokens })}\n`);
   await writePrivate(join(data, 'plane.json'), `${JSON.stringify(file, null, 2)}\n`);
   return { folder: await readPlaneFolder(data), paths, operatorToken, trust };
 }
 
 /**
- * Says what a plane that was made and never opened goes on from: the log before it, whom that one knew, and the tokens
- * of its people.
+ * Says what a plane that was made and never opened goes on from: the log before it, and whom that one knew.
  */
 export async function continueFrom(
   folder: PlaneFolder,
-  before: Required<Pick<PlaneFile, 'prev' | 'identities'>> & Pick<PlaneFolder, 'tokens'>,
+  before: Required<Pick<PlaneFile, 'prev' | 'identities'>>,
 ): Promise<void> {
-  const { data, seeds: _, tokens: __, ...file } = folder;
-  const { prev, identities, tokens } = before;
-  await writePrivate(join(data, 'operator.json'), `${JSON.stringify({ v: 1, tokens })}\n`);
+  const { data, seeds: _, ...file } = folder;
+  const { prev, identities } = before;
   await writePrivate(join(data, 'plane.json'), `${JSON.stringify({ ...file, prev, identities }, null, 2)}\n`);
 }
 
@@ -237,12 +227,7 @@ export async function isPlaneFolder(data: string): Promise<boolean> {
 export async function readPlaneFolder(path: string): Promise<PlaneFolder> {
   const data = resolve(path);
   const file = (await readJsonFile(join(data, 'plane.json'))) as unknown as PlaneFile;
-  const { tokens } = (await readJsonFile(join(data, 'operator.json'))) as unknown as Pick<
-    PlaneFolder,
-    'tokens'
-  >;
-  if (file.v !== 1 || !Array.isArray(tokens))
-    throw new ServerError('ERR_SERVER_DATA', `${data} was made by another version`);
+  if (file.v !== 1) throw new ServerError('ERR_SERVER_DATA', `${data} was made by another version`);
   const seeds = {} as Record<OwnKey, Uint8Array>;
   for (const name of OWN_KEYS) seeds[name] = await readSeed(join(data, 'keys', `${name}.seed`));
   for (const name of ['log', 'lease', 'status', 'session'] as const) {
@@ -253,7 +238,7 @@ export async function readPlaneFolder(path: string): Promise<PlaneFolder> {
     if (file.vkeys[name] !== expected)
       throw new ServerError('ERR_SERVER_DATA', `the ${name} key is not the one of plane.json`);
   }
-  return { ...file, data, seeds, tokens };
+  return { ...file, data, seeds };
 }
 
 /** Returns what the trust store says about this plane. */
@@ -286,10 +271,6 @@ export function trustOf(
     rp,
   };
 }
-
-/** Returns what `operator.json` keeps of a token. */
-export const tokenHash = (token: string): string =>
-  base64url(sha256(utf8(domainTag('token-hash')), utf8(token)));
 
 const writeSeed = (path: string): Promise<void> => writePrivate(path, `${hex(randomBytes(32))}\n`);
 

@@ -293,10 +293,16 @@ async function publishStarter(
     ...(options.observe === undefined ? {} : { observe: options.observe }),
   });
   const signed = signBundle(assembleBundle(files), await readSeed(authorSeed), vkeys.author);
-  const operator = folder.tokens[0];
-  if (operator === undefined) throw new ServerError('ERR_SERVER_DATA', 'no operator is known');
+  const author = folder.identities.find(({ roles, keys }) => roles.includes('author') && keys.length > 0);
+  if (author === undefined) throw new ServerError('ERR_SERVER_DATA', 'nobody is known who may publish');
   const { parts, service, principals } = owner;
-  const calls = localCalls({ parts, service, principals, jkt: operator.jkt, deadlineMs: 30_000 });
+  const calls = localCalls({
+    parts,
+    service,
+    principals,
+    jkt: jwkThumbprint({ ...author.keys[0]! }),
+    deadlineMs: 30_000,
+  });
   const answer = await calls.call('publish', {
     body: { signed: signed as unknown as Json, tests: testFiles(files) },
   });

@@ -83,7 +83,7 @@ test('the folder, its keys and the socket are for this user only, and neither to
   ]).toEqual(['700', '600', '600', '600', '600']);
   expect(readFileSync(paths.operatorToken, 'utf8').trim()).toBe(fixture.token);
   const contain = readFileSync(paths.containSeed, 'utf8').trim();
-  for (const file of ['plane.json', 'operator.json', 'keys/log.seed', 'keys/lease.seed']) {
+  for (const file of ['plane.json', 'keys/log.seed', 'keys/lease.seed']) {
     const text = readFileSync(join(data, file), 'utf8');
     expect([text.includes(fixture.token), text.includes(contain)], file).toEqual([false, false]);
   }

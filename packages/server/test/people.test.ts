@@ -2,7 +2,7 @@
 // a real listener: hold and approval, containment and lift, revocation, sign-in with a cookie, the stream of events.
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connect, type FeedEvent } from '@licet/api';
+import { connect, publicHalf, tokenKey, type FeedEvent } from '@licet/api';
 import { aPlane, anIdentity, aRequest, random, raw, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
@@ -62,6 +62,49 @@ describe('a hold', () => {
     );
     expect(performance.now() - began).toBeGreaterThan(250);
     expect((await fixture.plane.cancel(asked.executionId)).state).not.toBe('held');
+  });
+});
+
+describe("a person's own token", () => {
+  const token = random(32);
+  const login = (text: string) => {
+    const headers = { 'content-type': 'application/json' };
+    return raw(fixture.url, 'POST', '/v1/login', { headers, body: JSON.stringify({ token: text }) });
+  };
+  let subject: string;
+  test('signs in whoever was registered after the start, with their roles and no others', async () => {
+    expect((await login(token)).status).toBe(401);
+    const keys = [publicHalf(await tokenKey(token))];
+    const made = await fixture.operator.register({ kind: 'user', name: 'Ada', roles: ['viewer'], keys });
+    subject = made.subject!;
+    const entered = await login(token);
+    expect(entered.json).toMatchObject({ subject, roles: ['viewer'], method: 'token' });
+    const cookie = String(entered.headers['set-cookie']).split(';')[0]!;
+    expect((await raw(fixture.url, 'GET', '/v1/bundles', { headers: { cookie } })).status).toBe(200);
+    const bearer = { authorization: `Bearer ${token}` };
+    expect((await raw(fixture.url, 'GET', '/v1/me', { headers: bearer })).json).toMatchObject({ subject });
+    const over = await fixture.plane.as({ token });
+    await expect(over.contain({ kind: 'agent', id: 'a-default' })).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    await over.close();
+  });
+  test('opens nothing for an agent or a door whose key was made like one', async () => {
+    for (const kind of ['agent', 'door'] as const) {
+      const text = random(32);
+      const keys = [publicHalf(await tokenKey(text))];
+      const agent = kind === 'agent' ? { for: 'u-owner', root: { perDay: 1, concurrent: 1 } } : {};
+      expect((await fixture.operator.register({ kind, name: 'Robot', keys, ...agent })).verdict).toBe('done');
+      expect((await login(text)).status).toBe(401);
+    }
+  });
+  test('is refused at once when the person is revoked, and so is the cookie that it opened', async () => {
+    const cookie = String((await login(token)).headers['set-cookie']).split(';')[0]!;
+    expect((await fixture.operator.changeIdentity(subject, 'revoke')).verdict).toBe('done');
+    expect((await login(token)).status).toBe(401);
+    expect((await raw(fixture.url, 'GET', '/v1/me', { headers: { cookie } })).status).toBe(401);
+    const bearer = { authorization: `Bearer ${token}` };
+    expect((await raw(fixture.url, 'GET', '/v1/me', { headers: bearer })).status).toBe(401);
   });
 });
 

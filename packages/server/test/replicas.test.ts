@@ -12,7 +12,7 @@ import { aFolder, aPlane, aRequest, random, type Fixture } from './fixture.ts';
 function replicaFolder(fixture: Fixture): string {
   const data = join(fixture.folder.path, `replica-${random(4)}`);
   mkdirSync(data, { mode: 0o700 });
-  for (const name of ['plane.json', 'operator.json', 'keys', 'store.json'])
+  for (const name of ['plane.json', 'keys', 'store.json'])
     cpSync(join(fixture.folder.data, name), join(data, name), { recursive: true });
   return data;
 }

@@ -1,17 +1,19 @@
 /**
- * `licet people invite | remove-passkey`, `licet operator retire-token`: how people come in by passkey, and how the token
- * of the first day goes. A passkey is made in a browser; this command line only opens the way to it.
+ * `licet people invite | add | token | remove-passkey`, `licet operator retire-token`: how people come in, by passkey or
+ * by a token of their own, and how the token of the first day goes. A passkey is made in a browser; this command line only
+ * opens the way to it.
  */
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { publicHalf, tokenKey } from '@licet/api';
-import { jwkThumbprint } from '@licet/evidence';
+import { base64url, jwkThumbprint } from '@licet/evidence';
 import { tellAnswer } from '../answers.ts';
 import { operatorToken, withAttached } from '../attach.ts';
 import { action, confirm, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
-import { printable, time } from '../output.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { printable, time, type Output } from '../output.ts';
 import { stateFolderOf } from '../places.ts';
 
 interface InviteOptions {
@@ -60,6 +62,49 @@ export function addPeople(program: Command): void {
         }),
       ),
     );
+  withPlane(people.command('add'))
+    .summary('register a person and print a token for them')
+    .description(
+      'Register a person and print a token of theirs, once: it signs in to the console and, as LICET_TOKEN, lets them use\n' +
+        'this command line. The plane keeps only the public key that it stands for. A passkey is better: see invite.',
+    )
+    .argument('<name>', 'a name for people')
+    .option('--role <role...>', 'viewer, approver, operator, author, auditor (default: approver)')
+    .option('--group <group...>', 'groups that holds speak of')
+    .action(
+      action<Omit<InviteOptions, 'subject'>>(({ options, out }, name) =>
+        withAttached(options, async ({ client }) => {
+          const { token, key } = await newToken();
+          const made = await client.register({
+            kind: 'user',
+            name: name!,
+            roles: options.role ?? ['approver'],
+            groups: options.group ?? [],
+            keys: [key],
+          });
+          if (made.verdict !== 'done' || made.subject === undefined) return tellAnswer(out, made, '');
+          return tellToken(out, made.subject, token);
+        }),
+      ),
+    );
+  withPlane(people.command('token'))
+    .summary('give a person a new token in place of the old one')
+    .description(
+      'Replace the keys of a person by the one of a new token, and print it, once. What their old token and keys opened is\n' +
+        'closed; passkeys stay.',
+    )
+    .argument('<id>', 'the person')
+    .option('--yes', 'do it without asking')
+    .action(
+      action<{ readonly yes?: boolean }>(({ options, out }, id) =>
+        withAttached(options, async ({ client }) => {
+          await confirm(out, `Replace the token and keys of ${id}?`, options.yes);
+          const { token, key } = await newToken();
+          const answer = await client.changeIdentity(id!, 'rotate', { keys: [key] });
+          return answer.verdict === 'done' ? tellToken(out, id!, token) : tellAnswer(out, answer, '');
+        }),
+      ),
+    );
   withPlane(people.command('remove-passkey'))
     .description('take a passkey away: it signs nobody in, and what it approved and has not started ends')
     .argument('<id>', 'as `licet agents list --json` shows it')
@@ -103,4 +148,18 @@ export function addPeople(program: Command): void {
         }),
       ),
     );
+}
+
+/** A token, and the key by which the log knows it. */
+async function newToken() {
+  const token = base64url(new Uint8Array(randomBytes(32)));
+  return { token, key: publicHalf(await tokenKey(token)) };
+}
+
+function tellToken(out: Output, subject: string, token: string): ExitCode {
+  out.document({ ok: true, subject, token });
+  out.line(`${out.style('good', '✓')} ${subject}`);
+  out.line(`  token  ${token}`);
+  out.line('Shown once. Whoever has it acts as this person: hand it over by a way that nobody else reads.');
+  return EXIT.ok;
 }

@@ -186,7 +186,7 @@ async function begin(
   const { continueFrom, statePaths } = await import('@licet/server');
   const { writeStoreFile } = await import('@licet/store');
   writeStoreFile(folder.data, { url: to, fresh: true });
-  await continueFrom(folder, { prev, identities: carried.identities, tokens: carried.file.tokens });
+  await continueFrom(folder, { prev, identities: carried.identities });
   const [then, now] = [prev.origin, folder.origin].map((origin) => statePaths(stateFolderOf(), origin));
   await copyFile(then!.operatorToken, now!.operatorToken);
   await cp(join(then!.folder, 'agents'), join(now!.folder, 'agents'), { recursive: true });

@@ -62,8 +62,9 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
       </Button>
       <Providers />
       <p>
-        Or, to set the plane up, with the operator token that was written when it was made: open the address
-        that was printed with it, or paste it. It is exchanged for a cookie that scripts cannot read.
+        Or with a token: your own, as an operator gave it to you, or the one that was written when the plane
+        was made; open the address that was printed with that, or paste it. It is exchanged for a cookie that
+        scripts cannot read.
       </p>
       <form
         onSubmit={(event) => {
@@ -73,7 +74,7 @@ function SignIn({ why }: { readonly why?: string | undefined }) {
         }}
       >
         <label>
-          <span>Operator token</span>
+          <span>Token</span>
           <input
             type="password"
             value={token}
