@@ -6,12 +6,14 @@
  *     package/package.json   package/bin/licet.js   package/lib/main.js, workers, chunks   package/lib/cedar/*
  *     package/lib/{guardian,image,tree}.mjs   package/lib/console/*, licet-proof.html: the pages
  *     package/LICENSE   package/THIRD-PARTY.txt
+ *
+ * `npm run pack -- --open FOLDER` lays the same files out in a folder instead: the tests run the command from there.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build, type Metafile, type Plugin } from 'esbuild';
@@ -73,6 +75,25 @@ if (major < 20 || (major < 24 && !offline)) {
 export async function pack(
   folder: string = join(ROOT, 'dist'),
 ): Promise<{ readonly file: string; readonly sha512: string }> {
+  const { files, version } = await contents();
+  const tgz = gzipSync(tar(files), { level: 9 });
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `licet-${version}.tgz`);
+  await writeFile(file, tgz);
+  return { file, sha512: createHash('sha512').update(tgz).digest('hex') };
+}
+
+/** Lays the package out in a folder of its own, as npm would. What was there before is gone. */
+async function open(folder: string): Promise<void> {
+  const { files } = await contents();
+  await rm(folder, { recursive: true, force: true });
+  for (const [path, content] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+}
+
+async function contents(): Promise<{ readonly files: Files; readonly version: string }> {
   const files: Files = new Map();
   const { metafile, version } = await bundle(files);
   for (const name of (await readdir(join(ROOT, RUNNER))).filter((found) => found.endsWith('.mjs')))
@@ -85,11 +106,7 @@ export async function pack(
   files.set('README.md', await read('packages/cli/README.md'));
   files.set('THIRD-PARTY.txt', bytes(await thirdParties(metafile)));
   files.set('package.json', bytes(`${JSON.stringify(manifest(version), null, 2)}\n`));
-  const tgz = gzipSync(tar(files), { level: 9 });
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, `licet-${version}.tgz`);
-  await writeFile(file, tgz);
-  return { file, sha512: createHash('sha512').update(tgz).digest('hex') };
+  return { files, version };
 }
 
 async function bundle(files: Files): Promise<{ readonly metafile: Metafile; readonly version: string }> {
@@ -256,6 +273,12 @@ const read = async (path: string): Promise<Uint8Array> => new Uint8Array(await r
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 if (process.argv[1] !== undefined && existsSync(process.argv[1]) && basename(process.argv[1]) === 'pack.ts') {
-  const { file, sha512 } = await pack(process.argv[2]);
-  process.stdout.write(`${relative(process.cwd(), file)}\nsha512 ${sha512}\n`);
+  const [first, folder] = process.argv.slice(2);
+  if (first === '--open') {
+    if (folder === undefined) throw new Error('expected --open FOLDER');
+    await open(resolve(folder));
+  } else {
+    const { file, sha512 } = await pack(first);
+    process.stdout.write(`${relative(process.cwd(), file)}\nsha512 ${sha512}\n`);
+  }
 }

@@ -20,6 +20,10 @@ const checked = spawnSync(PINNED_NODE, ['scripts/check.ts', '--without-tree'], o
 // The pages that the end-to-end tests open.
 const built = spawnSync(PINNED_NODE, ['packages/console/bin/build.mjs'], options).status === 0;
 
+// The command that tests start as processes.
+const COMMAND = join(ROOT, 'node_modules', '.cache', 'licet');
+const packed = spawnSync(PINNED_NODE, ['scripts/pack.ts', '--open', COMMAND], options).status === 0;
+
 const folder = mkdtempSync(join(tmpdir(), 'licet-test-'));
 const report = join(folder, 'report.json');
 const ran = spawnSync(
@@ -32,7 +36,12 @@ const ran = spawnSync(
     `--outputFile.json=${report}`,
     ...process.argv.slice(2),
   ],
-  { ...options, timeout: VITEST_LIMIT_MS, killSignal: 'SIGKILL' },
+  {
+    ...options,
+    env: environment({ LICET_TEST_COMMAND: join(COMMAND, 'bin', 'licet.js') }),
+    timeout: VITEST_LIMIT_MS,
+    killSignal: 'SIGKILL',
+  },
 );
 
 /** What the report says; a report that is missing or names no test is a failure, never an empty success. */
@@ -57,11 +66,12 @@ function counted() {
 const { passed, failed, skipped, complete } = counted();
 rmSync(folder, { recursive: true, force: true });
 
-const stepFailures = (checked ? 0 : 1) + (built ? 0 : 1);
+const stepFailures = [checked, built, packed].filter((done) => !done).length;
 const unexplained = ran.status !== 0 && failed === 0 ? 1 : 0;
 const seconds = Math.round((performance.now() - started) / 1000);
 if (!checked) process.stdout.write('`npm run check` failed; it counts as one failure.\n');
 if (!built) process.stdout.write('The pages could not be built; it counts as one failure.\n');
+if (!packed) process.stdout.write('The command could not be packed; it counts as one failure.\n');
 if (ran.error?.code === 'ETIMEDOUT')
   process.stdout.write(`The tests did not end within ${VITEST_LIMIT_MS / 1000} s.\n`);
 if (skipped > 0) process.stdout.write(`${skipped} skipped; each names its reason above or in its file.\n`);

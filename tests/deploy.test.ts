@@ -21,18 +21,18 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments, parse } from 'yaml';
 import { render } from './support/chart.ts';
+import { LICET } from './support/command.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..');
 const DEPLOY = join(ROOT, 'deploy');
-const MAIN = join(ROOT, 'packages/cli/src/main.ts');
 const read = (path: string): string => readFileSync(join(DEPLOY, path), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'licet-deploy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let help: string;
 beforeAll(async () => {
-  help = (await run(process.execPath, [MAIN, 'up', '--help'])).stdout;
+  help = (await run(process.execPath, [LICET, 'up', '--help'])).stdout;
 });
 
 /** Options of a command line that the program does not have. */
@@ -85,7 +85,7 @@ test("the unit's command starts a plane with the unit's environment, and ends wh
     ).toBe(true);
   const child = spawn(
     process.execPath,
-    [MAIN, ...args.map(here).map((arg) => (/^484[01]$/.test(arg) ? '0' : arg))],
+    [LICET, ...args.map(here).map((arg) => (/^484[01]$/.test(arg) ? '0' : arg))],
     {
       cwd: '/',
       env: { PATH: process.env['PATH'], ...environment },
@@ -132,7 +132,7 @@ test('beyond loopback the control listener needs a certificate, and speaks TLS w
   ]);
   const up = (...args: readonly string[]) => {
     const where = ['--data', join(at, 'data'), '--port', '0', '--public-port', '0', '--solo', '--json'];
-    const child = spawn(process.execPath, [MAIN, 'up', ...where, '--listen', '127.0.0.2', ...args], {
+    const child = spawn(process.execPath, [LICET, 'up', ...where, '--listen', '127.0.0.2', ...args], {
       env: { ...process.env, LICET_STATE: join(at, 'state') },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

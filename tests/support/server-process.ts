@@ -19,11 +19,7 @@ import {
   type PrivateJwk,
 } from '@licet/api';
 import { isPlaneFolder, OWNER, readPlaneFolder, statePaths, type PlaneFolder } from '@licet/server';
-
-/** The command line program, as this tree has it. */
-const LICET = join(import.meta.dirname, '../../packages/cli/src/main.ts');
-/** A server that starts twenty times should compile its modules once. */
-const COMPILE_CACHE = join(tmpdir(), 'licet-compile-cache');
+import { LICET } from './command.ts';
 
 /** Folders of one plane: its data, the user's state, the workspace that the starter policy names. */
 export interface Folders {
@@ -82,11 +78,7 @@ export async function startServer(
   };
 }
 
-const environmentOf = (state: string): NodeJS.ProcessEnv => ({
-  ...process.env,
-  LICET_STATE: state,
-  NODE_COMPILE_CACHE: COMPILE_CACHE,
-});
+const environmentOf = (state: string): NodeJS.ProcessEnv => ({ ...process.env, LICET_STATE: state });
 
 /** Runs `licet log fsck`; returns what it says of the log. Fails unless it exits with 0. */
 export async function fsck({ data, state }: Folders): Promise<{ readonly size: number }> {

@@ -3,9 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { LICET } from '../../../tests/support/command.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -47,13 +45,13 @@ export async function aPlace(): Promise<Place> {
     run: (...args) => runProcess(args, env, folder),
     runAs: (state, ...args) => runProcess(args, { ...env, LICET_STATE: join(folder, state) }, folder),
     start: (...args) =>
-      spawn(process.execPath, [MAIN, ...args], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }),
+      spawn(process.execPath, [LICET, ...args], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }),
   };
 }
 
 export function runProcess(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [LICET, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

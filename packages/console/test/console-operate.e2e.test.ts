@@ -4,14 +4,13 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { newPrivateJwk, publicHalf, type Answer } from '@licet/api';
 import type { Json } from '@licet/evidence';
 import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
+import { LICET } from '../../../tests/support/command.ts';
 
-const LICET = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 const SHADOW = `
 @id("shadow-no-writes") @mode("shadow")
 forbid (principal, action == Action::"files/write_file", resource);

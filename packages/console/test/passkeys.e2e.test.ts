@@ -5,13 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aPage, ask, aStage, closeBrowser, signIn, type Stage, type Watched } from './browser.ts';
-
-const LICET = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+import { LICET } from '../../../tests/support/command.ts';
 
 let stage: Stage;
 let watched: Watched;
