@@ -96,6 +96,9 @@ export function presentRenew(answered: Answered): RenewAnswer {
 /** Returns the answer to a report. */
 export function presentReport(answered: Answered, status: string): ReportAnswer {
   const { reply } = answered;
+  // The claim is on record, as a refusal: nothing failed inside.
+  if (reply.kind === 'refused')
+    throw new PlaneError('conflict', `conflict: ${reply.code}: this execution never started`);
   if (reply.kind !== 'done') throw unexpected(reply);
   const outcome = find(answered, 'outcome') ?? answered.entries[0];
   if (outcome === undefined) throw unexpected(reply);
