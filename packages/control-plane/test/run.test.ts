@@ -359,4 +359,4 @@ test('containment acknowledged, no start after it: redeem, decide-and-start and 
     world.later(31_000);
     await world.plane.tick();
   }
-});
+}, 300_000);

@@ -167,6 +167,8 @@ export interface Adversary {
   readonly executions: string[];
   readonly renewals: { readonly counter: number; readonly nonce: string }[];
   /** Sends an event to whoever listens. */
+  /** Doors that follow the feed now. */
+  readonly listeners: number;
   emit(entry: Entry): void;
 }
 
@@ -210,7 +212,7 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
     exec: string,
   ): Entry & { readonly type: 'permit' } => {
     const at = Date.now();
-    const ttlMs = bends.ttlMs ?? 600;
+    const ttlMs = bends.ttlMs ?? 10_000;
     return {
       v: 1,
       type: 'permit',
@@ -444,6 +446,9 @@ export function anAdversary(bends: Bends = {}, log = new LittleLog()): Adversary
     requests,
     executions,
     renewals,
+    get listeners() {
+      return listeners.size;
+    },
     emit: (entry) => {
       for (const listener of listeners)
         listener({ index: log.leaves.length, leaf: digestOf('event'), entry });

@@ -314,11 +314,16 @@ describe('limits', () => {
 });
 
 test('rule 38: callers without an identity are counted, slowed down and never appended', async () => {
-  const answers = await Promise.all(
-    Array.from({ length: 320 }, () =>
-      raw(fixture.url, 'GET', '/v1/executions', { headers: { authorization: `Bearer ${random(32)}` } }),
-    ),
-  );
+  const answers: RawAnswer[] = [];
+  // More than the allowance at once; again where a busy machine took so long that the allowance had grown meanwhile.
+  for (let round = 0; round < 20 && !answers.some(({ status }) => status === 429); round += 1)
+    answers.push(
+      ...(await Promise.all(
+        Array.from({ length: 320 }, () =>
+          raw(fixture.url, 'GET', '/v1/executions', { headers: { authorization: `Bearer ${random(32)}` } }),
+        ),
+      )),
+    );
   const codes = new Set(answers.map(({ json }) => json['code']));
   expect(codes).toEqual(new Set(['unidentified', 'overloaded']));
   expect(answers.find(({ status }) => status === 429)?.headers['retry-after']).toBe('1');
