@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './tests/support/longest-first.ts';
 
 /** Tests that look at a page in a real browser. */
 const BROWSER = 'packages/console/test/**/*.e2e.test.ts';
@@ -7,6 +8,10 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 3,
+    // One process runs many files: code is loaded, Cedar compiled and everything warm once. No test changes what
+    // another sees (no mocks, no environment, no globals); each has its own folders, ports and planes.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -23,6 +28,8 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: [BROWSER],
+          // After all others: pages are drawn beside pages only, and no process is made anew between the two kinds.
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Two cores draw pages beside two other files. Nothing else is tried twice: what is wrong one time in a
