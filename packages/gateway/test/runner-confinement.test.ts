@@ -134,7 +134,7 @@ describe.each(strong)('%s', (confinement) => {
     const [marker, trail] = [aWatchedMarker(), aTrail()];
     const { door } = await aDoor(marker, trail, confinement);
     door.kill('SIGKILL');
-    await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+    await until('nobody carries the marker', () => carriers(marker).length === 0, 10_000);
     await expectNobody(marker, trail);
   });
 
@@ -199,7 +199,7 @@ describe.runIf(host.namespace)('a PID namespace', () => {
       const { door, guardian } = await aDoor(marker, trail, 'namespace');
       process.kill(childrenOf(guardian)[0] ?? 0, 'SIGSTOP');
       door.kill('SIGKILL');
-      await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+      await until('nobody carries the marker', () => carriers(marker).length === 0, 10_000);
       await expectNobody(marker, trail);
     },
   );
@@ -227,7 +227,7 @@ describe.runIf(host.namespace)('a PID namespace', () => {
         },
       );
       door.kill('SIGKILL');
-      await until('nobody carries the marker', () => carriers(marker).length === 0, 2_000);
+      await until('nobody carries the marker', () => carriers(marker).length === 0, 10_000);
       await expectNobody(marker, trail);
     },
   );
