@@ -60,6 +60,12 @@ const AssertionBody = closed({
   signature: Bytes(342),
 });
 
+/** The same over several approvals together: `batch` holds the digest of each. */
+const BatchAssertionBody = closed({
+  ...AssertionBody.properties,
+  batch: Type.Array(Digest, { minItems: 2, maxItems: 64 }),
+});
+
 export const NoBody = closed({});
 /** A token of a trusted issuer vouches for a key that is not registered. */
 export const SessionBody = closed({ token: Type.Optional(Token) });
@@ -162,6 +168,8 @@ export const ApproveManyBody = closed({
     }),
     { minItems: 1, maxItems: 64 },
   ),
+  /** A passkey's one signature over all of them, `expires` included; without it, they are words of a token. */
+  assertion: Type.Optional(BatchAssertionBody),
 });
 export const StandingBody = closed({
   group: Id,

@@ -108,7 +108,8 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     addPasskey: (body) => call('addPasskey', { body }),
     removePasskey: (passkey) => call('removePasskey', { ...id(passkey), body: {} }),
     invite: (subject) => call('invite', { ...id(subject), body: {} }),
-    approveMany: async (items) => (await call('approveMany', { body: { items } })).items,
+    approveMany: async (items, assertion) =>
+      (await call('approveMany', { body: assertion === undefined ? { items } : { items, assertion } })).items,
     standing: async () => (await call('standing', {})).items as readonly StandingView[],
     grantStanding: (body, key) => call('grantStanding', { body: withKey({ ...body }, key) }),
     revokeStanding: (leaf) => call('revokeStanding', { ...id(leaf), body: {} }),

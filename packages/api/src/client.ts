@@ -778,15 +778,20 @@ export interface PlaneClient {
   removePasskey(id: string): Promise<OperatorAnswer>;
   /** A code with which a person brings in their own passkey, once. */
   invite(subject: string): Promise<{ readonly invitation: string; readonly exp: number }>;
-  /** Several words at once, each over its own hold; what fails leaves the others as they are. */
+  /**
+   * Several words at once, each over its own hold; what fails leaves the others as they are. `assertion`: a passkey's one
+   * signature over all of them ({@link approvalBatchDigest} of `@licet/evidence`), each with the `expires` that it names.
+   */
   approveMany(
     items: readonly {
       readonly executionId: string;
       readonly hold: string;
       readonly group: string;
       readonly verdict: 'approve' | 'reject';
+      readonly expires?: number;
       readonly reason?: Rejection;
     }[],
+    assertion?: Assertion,
   ): Promise<readonly ApprovedOne[]>;
   standing(): Promise<readonly StandingView[]>;
   /** A word in advance, in the name of a group of one's own. */

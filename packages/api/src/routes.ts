@@ -390,7 +390,7 @@ export const ROUTES = {
     ...post,
     ...control,
     path: '/v1/approvals/:id/subject',
-    who: ['approver'],
+    who: ['approver', 'operator', 'author'],
     params: byExecution,
     body: body.ApprovalSubjectBody,
     answer: answer.ApprovalSubjectAnswer,

@@ -4,6 +4,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { base64url, verifyBundle } from '@licet/evidence';
+import { nodeCrypto } from '@licet/evidence/node';
 import { makeStatement, newPrivateJwk, publicHalf, type PrivateJwk } from '@licet/api';
 import { aBundle } from './a-bundle.ts';
 import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
@@ -96,6 +98,15 @@ async function fitsNarrow(page: Page): Promise<void> {
   await page.setViewportSize(before);
 }
 
+/** What a stranger says of the approvals of an execution. */
+async function approvalsOf(executionId: string): Promise<string> {
+  const file = await stage.operator.evidence(executionId);
+  const { rungs } = await verifyBundle(file, stage.plane.pinned.trust, { crypto: nodeCrypto });
+  const { status, why = '' } = rungs.find(({ name }) => name === 'approvals')!;
+  return status === 'pass' ? status : `${status}: ${why}`;
+}
+
+const aKey = (): string => base64url(crypto.getRandomValues(new Uint8Array(16)));
 const list = () => ask(stage, { action: READ, arguments: { path: stage.workspace } });
 
 test('a publication waits for a second person, who reads what it changes and approves it here; then it is in force', async () => {
@@ -105,7 +116,8 @@ test('a publication waits for a second person, who reads what it changes and app
     limits: { writes: { kind: 'count', per: 'agent', max: 3 } },
     attest: { [READ]: [{ kind: 'container', maxAge: '10m', by: ['verifier'] }] },
   }));
-  expect((await stage.operator.publish(signed, tests)).verdict).toBe('hold');
+  const asked = await stage.operator.publish(signed, tests);
+  expect(asked.verdict).toBe('hold');
 
   const { page, settle } = second;
   await page.getByRole('link', { name: 'Policies' }).click();
@@ -134,6 +146,46 @@ test('a publication waits for a second person, who reads what it changes and app
   await page.getByRole('row', { name: /version 2.*in force/ }).waitFor();
   await waiting.waitFor({ state: 'detached' });
   await settle();
+  // Their passkey signed it, over the bundle that was shown: the evidence of the publication says so.
+  expect(await approvalsOf(asked.executionId)).toBe('pass');
+}, 120_000);
+
+test('several holds by one touch of a passkey, each proven by itself', async () => {
+  const held = await Promise.all(
+    ['a', 'b'].map((name) =>
+      ask(stage, {
+        action: 'files/move_file',
+        arguments: {
+          source: join(stage.workspace, name),
+          destination: join(stage.workspace, `${name}.filed`),
+        },
+      }),
+    ),
+  );
+  const { page, settle } = second;
+  await page.goto(`${stage.url}/approvals`);
+  const boxes = page.getByRole('checkbox', { name: /^Select files\/move_file/ });
+  await boxes.nth(1).waitFor();
+  for (const at of [0, 1]) await boxes.nth(at).check();
+  await page.getByRole('button', { name: 'Open 2 together' }).click();
+  await page.getByLabel(/^Type to confirm/).fill('approve 2');
+  for (const at of [1, 2]) {
+    await page.getByRole('region', { name: `Arguments ${at} of 2, to be read to the end` }).focus();
+    await page.keyboard.press('End');
+  }
+  await page.getByRole('button', { name: 'Approve these 2' }).click();
+  const came = page.getByRole('list', { name: 'What came of each' }).getByRole('listitem');
+  await came.filter({ hasText: 'It starts when its caller is there again.' }).nth(1).waitFor();
+  await settle();
+  for (const { executionId } of held) {
+    const again = await stage.plane.decide(executionId, {
+      idempotencyKey: aKey(),
+      instance: aKey(),
+      start: true,
+    });
+    expect(again.verdict).toBe('allow');
+    expect(await approvalsOf(executionId)).toBe('pass');
+  }
 }, 120_000);
 
 test('a limit shows what this run has used of it and what is left', async () => {

@@ -1,7 +1,7 @@
 // Approving: people's word on what others ask for (RULE 22). A passkey's signature is verified here, against the hold as
 // the log has it; that the passkey is still its owner's is looked at again in the commit.
 import {
-  approvalDigest,
+  approvalChallenge,
   assertionDigest,
   base64url,
   commitNote,
@@ -106,7 +106,7 @@ async function signerOf(
   const [row] = await store.read([{ kind: 'identity', id: caller.subject }]);
   const { passkeys = [] } = (row?.value ?? {}) as Partial<IdentityRow>;
   try {
-    const challenge = approvalDigest(subject);
+    const challenge = approvalChallenge(subject, assertion);
     const { key } = await verifyAssertion(assertion, { challenge, rp, passkeys, crypto });
     return jwkThumbprint(key);
   } catch (error) {

@@ -6,6 +6,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  approvalBatchDigest,
   approvalDigest,
   base64url,
   credentialDigest,
@@ -124,6 +125,32 @@ describe('rule 22: an approval that a passkey signed', () => {
     expect(word(await world.decide(MOVE))).toBe('permitted');
   });
 
+  test('several by one touch: each over its own hold, each proven offline, and changed nowhere', async () => {
+    const { world, ...first } = await aHold();
+    const holds = [first, await world.held({ arguments: { path: '/workspace/b.txt' } })];
+    const subjects = await Promise.all(
+      holds.map(
+        async ({ exec, hold }) =>
+          (await world.plane.approvalSubject(exec, { hold, group: 'finance', verdict: 'approve' }))!,
+      ),
+    );
+    const batch = subjects.map((subject) => approvalDigest(subject));
+    const assertion: Assertion = { ...finance.get(approvalBatchDigest(batch)), batch };
+    for (const [at, { exec, hold }] of holds.entries()) {
+      const body = { hold, group: 'finance', verdict: 'approve', assertion } as const;
+      expect(await handIn(world, exec, { ...body, expiresMs: subjects[at]!.expires })).toBe('approval');
+      expect(await approve(world, exec, hold, { group: 'legal' })).toBe('approval');
+    }
+    for (const [{ exec }, path] of [
+      [holds[0]!, '/workspace/a.txt'],
+      [holds[1]!, '/workspace/b.txt'],
+    ] as const) {
+      expect((await world.started({ ...MOVE, arguments: { path } })).exec).toBe(exec);
+      const report = await verified(world, exec);
+      expect(report.rungs.find(({ name }) => name === 'approvals')).toMatchObject({ status: 'pass' });
+    }
+  });
+
   describe('is refused', () => {
     let world: World;
     let exec: string;
@@ -172,6 +199,30 @@ describe('rule 22: an approval that a passkey signed', () => {
       ['handed in by the person in whose name it is done', { by: 'user-1' }, 'ERR_APPROVAL_CREDENTIAL'],
     ])('when %s', async (_title, how, code) => {
       await refused(approve(world, exec, hold, how), code);
+    });
+
+    test('in a batch that does not name it, that was changed, or that is a batch of one', async () => {
+      const two = [await world.held({ arguments: { path: '/workspace/b1.txt' } }), { exec, hold }];
+      const subjects = await Promise.all(
+        two.map((one) =>
+          world.plane.approvalSubject(one.exec, { hold: one.hold, group: 'finance', verdict: 'approve' }),
+        ),
+      );
+      const [other, own] = subjects.map((subject) => approvalDigest(subject!)) as [string, string];
+      const third = 'A'.repeat(43);
+      const body = { hold, group: 'finance', verdict: 'approve', expiresMs: subjects[1]!.expires } as const;
+      const sign = (batch: readonly string[]) => finance.get(approvalBatchDigest(batch));
+      const CHALLENGE = 'ERR_APPROVAL_CHALLENGE';
+      for (const [assertion, code] of [
+        [{ ...sign([other, third]), batch: [other, third] }, CHALLENGE],
+        [{ ...sign([other, third]), batch: [other, own] }, CHALLENGE],
+        [{ ...sign([own, other]), batch: [other, own] }, CHALLENGE],
+        [{ ...finance.get(own), batch: [own, other] }, CHALLENGE],
+        [sign([own, other]), CHALLENGE],
+        [{ ...finance.get(own), batch: [own] }, 'ERR_APPROVAL_FORMAT'],
+        [{ ...sign([own, other]), batch: [own, own] }, 'ERR_APPROVAL_FORMAT'],
+      ] as const)
+        await refused(handIn(world, exec, { ...body, assertion: assertion as Assertion }), code);
     });
 
     test("when it is another hold's", async () => {

@@ -28,13 +28,22 @@ export interface ApprovalSubject {
 const bytes = (max: number): s.Shape<string> =>
   s.text(new RegExp(`^[A-Za-z0-9_-]{1,${Math.ceil((max * 4) / 3)}}$`), 'bytes in base64url');
 
-/** A WebAuthn assertion (W3C WebAuthn §5.8.1), its parts in base64url. */
-export const assertionShape = s.object({
-  credential: bytes(1_023),
-  authenticatorData: bytes(1_024),
-  clientDataJSON: bytes(2_048),
-  signature: bytes(256),
-});
+/** Most approvals that one assertion may sign together. */
+const MAX_BATCH = 64;
+
+/**
+ * A WebAuthn assertion (W3C WebAuthn §5.8.1), its parts in base64url; `batch`: the digests of the approvals that it signs
+ * together, where it signs several.
+ */
+export const assertionShape = s.object(
+  {
+    credential: bytes(1_023),
+    authenticatorData: bytes(1_024),
+    clientDataJSON: bytes(2_048),
+    signature: bytes(256),
+  },
+  { batch: s.list(digest, MAX_BATCH) },
+);
 export type Assertion = s.Of<typeof assertionShape>;
 
 /** The relying party that a trust file names. */
@@ -71,6 +80,34 @@ export function approvalDigest(subject: ApprovalSubject): string {
     refuseFormat,
   );
   return base64url(sha256(utf8(domainTag('approval')), canonicalBytes(exact as unknown as Json)));
+}
+
+/**
+ * Returns what one signature over several approvals signs, base64url: SHA-256("licet/approval-batch/v1\n" ‖ JCS[digests]),
+ * each digest as {@link approvalDigest} makes it. The tag is another than that of a single one: neither passes for the other.
+ * @throws EvidenceError `ERR_APPROVAL_FORMAT` for less than two, more than 64, or one twice
+ */
+export function approvalBatchDigest(digests: readonly string[]): string {
+  const exact = s.list(digest, MAX_BATCH).check(digests as unknown as Json, 'batch', refuseFormat);
+  if (exact.length < 2 || new Set(exact).size !== exact.length)
+    throw new EvidenceError('ERR_APPROVAL_FORMAT', 'a batch is 2 to 64 different approvals');
+  return base64url(sha256(utf8(domainTag('approval-batch')), canonicalBytes(exact as unknown as Json)));
+}
+
+/**
+ * Returns the challenge by which this assertion signs an approval: the approval's own digest, or that of the batch in
+ * which it stands.
+ * @throws EvidenceError `ERR_APPROVAL_FORMAT`, `ERR_APPROVAL_CHALLENGE`
+ */
+export function approvalChallenge(subject: ApprovalSubject, { batch }: Pick<Assertion, 'batch'>): string {
+  const own = approvalDigest(subject);
+  if (batch === undefined) return own;
+  if (!batch.includes(own))
+    throw new EvidenceError(
+      'ERR_APPROVAL_CHALLENGE',
+      'the passkey signed several others together, not this one',
+    );
+  return approvalBatchDigest(batch);
 }
 
 /** Returns the digest under which an `approval` entry names its assertion: SHA-256("licet/assertion/v1\n" ‖ JCS). */
@@ -161,14 +198,15 @@ export async function verifyApproval(
   if (approval.assertion !== assertionDigest(context.assertion)) {
     throw new EvidenceError('ERR_APPROVAL_SIGNATURE', 'the assertion is not the one the entry names');
   }
-  const challenge = approvalDigest({
+  const subject = {
     origin: approval.origin,
     ...approval.hold,
     args: context.args,
     group: approval.group,
     verdict: approval.verdict,
     expires: approval.expires,
-  });
+  };
+  const challenge = approvalChallenge(subject, context.assertion);
   await verifyAssertion(context.assertion, { ...context, challenge });
   return 'pass';
 }

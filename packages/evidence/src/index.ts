@@ -232,6 +232,8 @@ export {
   type SessionShare,
 } from './orders.ts';
 export {
+  approvalBatchDigest,
+  approvalChallenge,
   approvalDigest,
   assertionDigest,
   credentialDigest,

@@ -12,6 +12,7 @@ import {
   sha256,
   unbase64url,
   utf8,
+  type Assertion,
   type Json,
 } from '@licet/evidence';
 import type { ExecutionRow } from '@licet/control-plane';
@@ -33,10 +34,18 @@ interface Word {
 export function approvalHandlers(parts: Parts): Handlers {
   const { plane, store, clock, random } = parts;
 
-  async function say(context: Context, { executionId, expires, ...word }: Word): Promise<ApprovedOne> {
+  async function say(
+    context: Context,
+    { executionId, expires, ...word }: Word,
+    assertion: Assertion | undefined,
+  ): Promise<ApprovedOne> {
     const { subject, jkt } = known(context);
     try {
-      const said = { ...word, ...(expires === undefined ? {} : { expiresMs: expires }) };
+      const said = {
+        ...word,
+        ...(expires === undefined ? {} : { expiresMs: expires }),
+        ...(assertion === undefined ? {} : { assertion }),
+      };
       const { reply, entries } = await plane.approve({ subject, jkt }, executionId, said);
       if (reply.kind !== 'approval') throw unexpected(reply);
       return { executionId, ok: true, complete: reply.complete, approval: proven(entries[0]!) };
@@ -65,10 +74,13 @@ export function approvalHandlers(parts: Parts): Handlers {
 
   return {
     async approveMany(context) {
-      const { items } = context.body as { readonly items: readonly Word[] };
+      const { items, assertion } = context.body as {
+        readonly items: readonly Word[];
+        readonly assertion?: Assertion;
+      };
       const done: ApprovedOne[] = [];
       // One after the other: each word is a commit of its own over its own hold, and one that fails says so alone.
-      for (const word of items) done.push(await say(context, word));
+      for (const word of items) done.push(await say(context, word, assertion));
       return { items: done };
     },
     async standing() {

@@ -1,10 +1,15 @@
 /** Handlers of people's passkeys: made, removed, invited to; and what one signs to approve (RULE 22). */
 import { approvalDigest, NAME, type Json } from '@licet/evidence';
-import type { IdentityRow } from '@licet/control-plane';
+import type { ExecutionRow, IdentityRow } from '@licet/control-plane';
 import { PlaneError } from '@licet/api';
-import { known, notFound, type Context, type Handlers, type Parts } from './handlers.ts';
+import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
 import type { Enrolment, Registration } from './passkeys.ts';
 import { presentOperated } from './present.ts';
+
+/** The group of the built-in rule that some operator actions need a second person (RULE 34). */
+const SECOND_PERSON = 'second-person';
+const asksSecondPerson = ({ hold }: ExecutionRow): boolean =>
+  hold?.groups.some(({ group }) => group === SECOND_PERSON) === true;
 
 /** Returns the handlers. */
 export function passkeyHandlers({ plane, store, passkeys }: Parts): Handlers {
@@ -71,7 +76,10 @@ export function passkeyHandlers({ plane, store, passkeys }: Parts): Handlers {
       const subject = await plane.approvalSubject(context.id, body);
       if (subject === undefined)
         throw new PlaneError('conflict', 'other_hold: it is not held, or not by this hold any more');
-      const record = await plane.disclosed(context.id);
+      const row = await plane.execution(context.id);
+      // RULE 34: who is asked as a second person about an operation reads what it is, whatever they may read else.
+      const readable = row !== undefined && (asksSecondPerson(row) || readsArguments(known(context), row));
+      const record = readable ? await plane.disclosed(context.id) : undefined;
       return {
         subject,
         challenge: approvalDigest(subject),

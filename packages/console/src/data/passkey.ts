@@ -4,6 +4,7 @@
  */
 import type { PasskeyOptions, PasskeyRegistration, SigningSubject } from '@licet/api';
 import {
+  approvalBatchDigest,
   approvalDigest,
   base64url,
   canonicalize,
@@ -68,16 +69,30 @@ export async function signChallenge(challenge: string, rpId: string): Promise<As
 
 /** What a person is about to sign. */
 export interface Shown {
-  readonly hold: { readonly leaf: string; readonly index: number };
+  readonly hold: { readonly leaf: string; readonly index?: number };
   readonly group: string;
   readonly verdict: 'approve' | 'reject';
-  readonly arguments: Readonly<Record<string, Json>>;
+  /** Whether the arguments that the commitment opens to are what is shown. */
+  shows(opened: Readonly<Record<string, Json>>): boolean;
+}
+
+/** Returns a comparison with arguments that are shown as they are. */
+export const showing =
+  (shown: Json): Shown['shows'] =>
+  (opened) =>
+    canonicalize(opened) === canonicalize(shown);
+
+/** Signs several approvals with one touch, each by its own digest (RULE 22). @throws Error, DOMException */
+export async function signTogether(signing: readonly SigningSubject[]): Promise<Assertion> {
+  const batch = signing.map(({ subject }) => approvalDigest(subject));
+  const assertion = await signChallenge(approvalBatchDigest(batch), signing[0]!.rpId);
+  return { ...assertion, batch };
 }
 
 /** Asks for what an answer to this hold signs, and holds it against what is shown. @throws Error when they differ */
 export async function subjectOf(
   executionId: string,
-  { hold, group, verdict, arguments: shown }: Shown,
+  { hold, group, verdict, shows }: Shown,
 ): Promise<SigningSubject> {
   const asked = { hold: hold.leaf, group, verdict };
   const signing = await post<SigningSubject>(`/v1/approvals/${executionId}/subject`, asked);
@@ -85,10 +100,10 @@ export async function subjectOf(
   const opened = verifyCommitment('argument', subject.args, disclosures, []);
   const same =
     subject.leaf === hold.leaf &&
-    subject.index === hold.index &&
+    (hold.index === undefined || subject.index === hold.index) &&
     subject.group === group &&
     subject.verdict === verdict &&
-    canonicalize(opened) === canonicalize(shown) &&
+    shows(opened) &&
     approvalDigest(subject) === signing.challenge;
   if (!same) throw new Error('What would be signed is not what is shown here. Do not sign; reload the page.');
   return signing;

@@ -6,6 +6,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { ProposalView } from '@licet/api';
+import { bundleDigest, type Json } from '@licet/evidence';
 import type { Bundle } from '@licet/policy';
 import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
@@ -15,7 +16,8 @@ import { Time } from '../../components/time.tsx';
 import { VerdictMark, verdictOf } from '../../components/verdict.tsx';
 import { post } from '../../data/call.ts';
 import { bundlesQuery, proposalsQuery } from '../../data/queries.ts';
-import { useMissing } from '../../data/session.ts';
+import { signChallenge, subjectOf } from '../../data/passkey.ts';
+import { useMissing, useSession } from '../../data/session.ts';
 import { DiffView } from './diff-view.tsx';
 import { bundleOf, bundleText } from './policies-page.tsx';
 import css from './console.module.css';
@@ -40,6 +42,26 @@ export function Proposals() {
   );
 }
 
+/** The word about a proposal: signed where there is a passkey, over the very bundle that is shown (RULE 22). */
+async function say(
+  proposal: ProposalView,
+  verdict: 'approve' | 'reject',
+  byPasskey: boolean,
+): Promise<unknown> {
+  const { executionId, hold, group, layer, version, signed } = proposal;
+  const word = { hold, group, verdict };
+  if (!byPasskey) return post(`/v1/approvals/${executionId}`, word);
+  const { bundle } = signed as unknown as { readonly bundle: Json };
+  const { subject, challenge, rpId } = await subjectOf(executionId, {
+    ...word,
+    hold: { leaf: hold },
+    shows: (opened) =>
+      opened['digest'] === bundleDigest(bundle) && opened['layer'] === layer && opened['version'] === version,
+  });
+  const assertion = await signChallenge(challenge, rpId);
+  return post(`/v1/approvals/${executionId}`, { ...word, expires: subject.expires, assertion });
+}
+
 function Proposal({
   proposal,
   onSaid,
@@ -49,13 +71,10 @@ function Proposal({
 }) {
   const client = useQueryClient();
   const { data: bundles } = useQuery(bundlesQuery);
+  const session = useSession();
+  const byPasskey = session.kind === 'person' && session.method === 'passkey';
   const word = useMutation({
-    mutationFn: (verdict: 'approve' | 'reject') =>
-      post(`/v1/approvals/${proposal.executionId}`, {
-        hold: proposal.hold,
-        group: proposal.group,
-        verdict,
-      }),
+    mutationFn: (verdict: 'approve' | 'reject') => say(proposal, verdict, byPasskey),
     onSuccess: (_, verdict) =>
       onSaid(
         verdict === 'approve'

@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ExecutionView, OperatorAnswer, PlaneClient } from '@licet/api';
+import type { Json } from '@licet/evidence';
 import { Button } from '../../../components/button.tsx';
 import { Hash } from '../../../components/hash.tsx';
 import { Facts, Panel } from '../../../components/panel.tsx';
@@ -10,7 +11,7 @@ import { Note } from '../../../components/states.tsx';
 import { LeafTicks } from '../../../components/ticks.tsx';
 import { Time, useNow } from '../../../components/time.tsx';
 import { post, randomKey } from '../../../data/call.ts';
-import { signChallenge, subjectOf, type Shown } from '../../../data/passkey.ts';
+import { showing, signChallenge, subjectOf, type Shown } from '../../../data/passkey.ts';
 import { useMissing, useSession } from '../../../data/session.ts';
 import { DiffView } from '../diff-view.tsx';
 import { lastApproved } from '../last-approved.ts';
@@ -20,7 +21,7 @@ import { AheadFields } from './ahead-fields.tsx';
 import { canonicalText, ReadToEnd } from './canonical.tsx';
 import { useMe, usePeople } from './people.ts';
 import { NO_REASON, Reason, rejectionOf } from './reason.tsx';
-import { whyNot, whyNotAhead } from './terms.ts';
+import { SECOND_PERSON, whyNot, whyNotAhead } from './terms.ts';
 import css from '../console.module.css';
 
 type Approved = Awaited<ReturnType<PlaneClient['approve']>>;
@@ -36,7 +37,7 @@ interface Said {
 export function Answer({ execution }: { readonly execution: ExecutionView }) {
   const { hold, executionId, action } = execution;
   const client = useQueryClient();
-  const missing = useMissing('approver');
+  const roles = [useMissing('approver'), useMissing('operator'), useMissing('author')];
   const [people, me, nowMs] = [usePeople(), useMe(), useNow()];
   const text = useMemo(() => canonicalText(execution), [execution]);
   const [chosen, setGroup] = useState<string>();
@@ -50,6 +51,8 @@ export function Answer({ execution }: { readonly execution: ExecutionView }) {
     groups.find((one) => whyNot(execution, one, { me, people, nowMs }) === undefined) ??
     groups[0];
   const group = ask?.group ?? '';
+  // Whoever runs the plane or writes its policy may be a second person; the plane looks again at who is.
+  const missing = group === SECOND_PERSON && roles.includes(undefined) ? undefined : roles[0];
   const { data: before } = useQuery({
     queryKey: ['approvals', 'before', action, executionId],
     queryFn: ({ signal }) => lastApproved(action, executionId, signal),
@@ -61,7 +64,7 @@ export function Answer({ execution }: { readonly execution: ExecutionView }) {
     hold: hold!,
     group,
     verdict,
-    arguments: execution.arguments as Shown['arguments'],
+    shows: showing(execution.arguments as Json),
   });
   const { data: signing, error: unsignable } = useQuery({
     queryKey: ['approvals', 'subject', executionId, hold?.leaf, group],

@@ -12,7 +12,7 @@ export type Ask = Hold['groups'][number];
 export type People = ReadonlyMap<string, IdentityView>;
 
 /** The built-in group of operator actions that take a second person (RULE 34). */
-const SECOND_PERSON = 'second-person';
+export const SECOND_PERSON = 'second-person';
 /** How long an approval counts where the group names no time. */
 const APPROVAL_MS = 900_000;
 

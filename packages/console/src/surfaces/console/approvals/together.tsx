@@ -5,6 +5,7 @@
 import { useState } from 'react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { ApprovedOne, ExecutionView } from '@licet/api';
+import type { Json } from '@licet/evidence';
 import { Button } from '../../../components/button.tsx';
 import { count } from '../../../components/count.ts';
 import { Hash } from '../../../components/hash.tsx';
@@ -14,6 +15,7 @@ import { useNow } from '../../../components/time.tsx';
 import { Untrusted } from '../../../components/untrusted.tsx';
 import { VerdictMark } from '../../../components/verdict.tsx';
 import { post } from '../../../data/call.ts';
+import { showing, signTogether, subjectOf } from '../../../data/passkey.ts';
 import { useMissing, useSession } from '../../../data/session.ts';
 import { Asked } from './asked.tsx';
 import { canonicalText, ReadToEnd } from './canonical.tsx';
@@ -32,6 +34,7 @@ export function Together({ holds, onDone }: { readonly holds: readonly Execution
   const client = useQueryClient();
   const missing = useMissing('approver');
   const session = useSession();
+  const byPasskey = session.kind === 'person' && session.method === 'passkey';
   const [people, me, nowMs] = [usePeople(), useMe(), useNow()];
   const [read, setRead] = useState<Readonly<Record<string, boolean>>>({});
   const [chosen, setChosen] = useState<Readonly<Record<string, string>>>({});
@@ -51,7 +54,8 @@ export function Together({ holds, onDone }: { readonly holds: readonly Execution
         verdict,
         ...(why === undefined ? {} : { reason: why }),
       }));
-      const done = await post<{ readonly items: readonly ApprovedOne[] }>('/v1/approvals', { items });
+      const signed = byPasskey ? await signedTogether(items, holds) : { items };
+      const done = await post<{ readonly items: readonly ApprovedOne[] }>('/v1/approvals', signed);
       return { verdict, items: done.items };
     },
     onSettled: () => client.invalidateQueries(),
@@ -63,20 +67,18 @@ export function Together({ holds, onDone }: { readonly holds: readonly Execution
   const because = missing ?? first(holds, (one) => whyNot(one, askOf(one), { me, people, nowMs }));
   const approve =
     because ??
-    (session.kind === 'person' && session.method === 'passkey'
-      ? 'Your passkey signs each approval by itself: open them one at a time.'
-      : (first(holds, (one) =>
-          askOf(one).method === 'passkey'
-            ? `${askOf(one).group} approves by passkey only.`
-            : canonicalText(one) === undefined
-              ? 'The arguments of one of them cannot be read: leave it out.'
-              : undefined,
-        ) ??
-        (holds.some(({ executionId }) => read[executionId] !== true)
-          ? 'Read the arguments of each to their end first.'
-          : typed !== phrase
-            ? `Type ${phrase} to confirm.`
-            : undefined)));
+    first(holds, (one) =>
+      askOf(one).method === 'passkey' && !byPasskey
+        ? `${askOf(one).group} approves by passkey only: sign in with yours.`
+        : canonicalText(one) === undefined
+          ? 'The arguments of one of them cannot be read: leave it out.'
+          : undefined,
+    ) ??
+    (holds.some(({ executionId }) => read[executionId] !== true)
+      ? 'Read the arguments of each to their end first.'
+      : typed !== phrase
+        ? `Type ${phrase} to confirm.`
+        : undefined);
   const asksWhy = holds.map(askOf).find((ask) => ask.reason === true);
   const reject =
     because ??
@@ -171,6 +173,28 @@ export function Together({ holds, onDone }: { readonly holds: readonly Execution
       </div>
     </Panel>
   );
+}
+
+interface Word {
+  readonly executionId: string;
+  readonly hold: string;
+  readonly group: string;
+  readonly verdict: Verdict;
+}
+
+/** One touch of the passkey over all of them, each held against what is shown here (RULE 22). */
+async function signedTogether(words: readonly Word[], holds: readonly ExecutionView[]) {
+  const signing = await Promise.all(
+    words.map((word, at) =>
+      subjectOf(word.executionId, {
+        ...word,
+        hold: holds[at]!.hold!,
+        shows: showing(holds[at]!.arguments as Json),
+      }),
+    ),
+  );
+  const items = words.map((word, at) => ({ ...word, expires: signing[at]!.subject.expires }));
+  return { items, assertion: await signTogether(signing) };
 }
 
 function Arguments({
