@@ -4,14 +4,20 @@ import { LongestFirst } from './tests/support/longest-first.ts';
 /** Tests that look at a page in a real browser. */
 const BROWSER = 'packages/console/test/**/*.e2e.test.ts';
 
+/** The engine that was asked for (packages/store/test/under-test.ts). */
+const STORE = process.env['LICET_TEST_STORE'];
+
 export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 3,
     // One process runs many files: code is loaded, Cedar compiled and everything warm once. No test changes what
     // another sees (no mocks, no environment, no globals); each has its own folders, ports and planes.
-    isolate: false,
+    // Where all planes are to be on one engine, what a file opened ends with it.
+    isolate: STORE !== undefined,
     sequence: { sequencer: LongestFirst },
+    // One PostgreSQL server for the run, where all planes are to be on it.
+    globalSetup: STORE === 'postgresql' ? ['packages/store/test/server-under-test.ts'] : [],
     projects: [
       {
         extends: true,

@@ -36,6 +36,13 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 1_000,
   },
   {
+    name: 'stores',
+    claim:
+      'Every test that opens a store or a plane holds on memory, SQLite and PostgreSQL, whichever can keep it (N round).',
+    by: { program: 'tests/stores.ts', args: () => [], variable: 'LICET_STORES' },
+    number: 1,
+  },
+  {
     name: 'kills',
     claim: 'A server killed N times under load loses nothing it acknowledged and permits nothing twice.',
     by: { files: ['tests/kill/kill.test.ts'], variable: 'LICET_KILLS' },

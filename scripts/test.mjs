@@ -1,5 +1,6 @@
 // `npm test`, which is also what CI runs: installs what is missing, checks the tree, runs every test. The last
 // line is `N passed, N failed`, alone on its line. Plain JavaScript, so that it starts on the host's Node.
+// `npm test -- --store=postgresql` (or memory, or sqlite) puts every test that opens a store or a plane on that engine.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,14 @@ const VITEST_LIMIT_MS = Number(process.env.LICET_TEST_LIMIT_MS ?? 45 * 60_000);
 install();
 provideTools();
 
-const options = { cwd: ROOT, env: environment(), stdio: ['ignore', 'inherit', 'inherit'] };
+const STORE = '--store=';
+const store = process.argv.findLast((argument) => argument.startsWith(STORE))?.slice(STORE.length);
+const asked = process.argv.slice(2).filter((argument) => !argument.startsWith(STORE));
+const env = { ...environment(), ...(store === undefined ? {} : { LICET_TEST_STORE: store }) };
+// A thread or a server for each plane is dearer than memory: what CI gives a test is not what it needs there.
+const patience = store === undefined ? [] : ['--testTimeout=600000', '--hookTimeout=600000'];
+
+const options = { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] };
 const started = performance.now();
 const checked = spawnSync(PINNED_NODE, ['scripts/check.ts', '--without-tree'], options).status === 0;
 
@@ -34,7 +42,8 @@ const ran = spawnSync(
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-    ...process.argv.slice(2),
+    ...patience,
+    ...asked,
   ],
   {
     ...options,

@@ -149,15 +149,20 @@ export async function client(
 
 /**
  * Two processes take the same permit: at most one may start. By consequence the policy bars their key afterwards
- * (RULE 33, 18), so this is a client of its own in every round.
+ * (RULE 33, 18), so this is a client of its own in every round. The second one may ask `elsewhere`: at another replica.
  */
-export async function rivals(ledger: Ledger, plane: PinnedPlane, workspace: string): Promise<void> {
+export async function rivals(
+  ledger: Ledger,
+  plane: PinnedPlane,
+  workspace: string,
+  elsewhere = plane,
+): Promise<void> {
   try {
     const permitted = await plane.request({ ...aRequest(workspace, 1), start: false });
     if (permitted.verdict !== 'allow') return;
     acknowledge(ledger, permitted.permit);
     const outcomes = await Promise.all(
-      [nonce(), nonce()].map((one) => redeem(ledger, plane, permitted, one)),
+      [plane, elsewhere].map((at) => redeem(ledger, at, permitted, nonce())),
     );
     if (outcomes.filter((outcome) => outcome === true).length > 1)
       ledger.violations.push(`${permitted.executionId} was redeemed twice`);

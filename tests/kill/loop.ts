@@ -110,12 +110,12 @@ async function look(folders: Folders, ledger: Ledger, round: number): Promise<Au
 }
 
 /** Asks each open question twice: the same decision each time, and the one in the log where one was made. */
-async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit): Promise<number> {
+export async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit): Promise<number> {
   const { unanswered, unansweredRedeems } = ledger;
   ledger.unanswered = [];
   ledger.unansweredRedeems = [];
   let decidedBefore = 0;
-  for (const { request } of unanswered) {
+  await eightAtATime(unanswered, async ({ request }) => {
     const before = decisionOf(last, agent.pinned.jkt, request.idempotencyKey);
     if (before !== undefined) decidedBefore += 1;
     const first = await agent.request(request);
@@ -128,9 +128,19 @@ async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit): Promis
     for (const index of indexes)
       if (before !== undefined && index !== undefined && index !== before)
         ledger.violations.push(`${request.idempotencyKey} was decided at ${before} and again at ${index}`);
-  }
-  for (const { permitted, instance } of unansweredRedeems) await redeem(ledger, agent, permitted, instance);
+  });
+  await eightAtATime(unansweredRedeems, async ({ permitted, instance }) => {
+    await redeem(ledger, agent, permitted, instance);
+  });
   return decidedBefore;
+}
+
+async function eightAtATime<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
 }
 
 /** Index of the decision that an answer shows. */

@@ -20,6 +20,7 @@ import {
   type OpenedPlane,
 } from '@licet/server';
 import { expect, test } from 'vitest';
+import { keptBy } from '../../packages/store/test/under-test.ts';
 import type { Job } from './budget-child.ts';
 
 const CALLS = Number(process.env['LICET_BUDGET_RACES'] ?? 240);
@@ -88,7 +89,8 @@ async function publish(plane: OpenedPlane, data: string, stateDir: string): Prom
 test(`rule 4: ${CALLS} calls of ${PROCESSES} processes on one budget, one of them killed: no overspend, nothing lost`, async () => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'licet-budget-')));
   const [data, stateDir] = [join(folder, 'data'), join(folder, 'state')];
-  const plane = await openPlane({ data, stateDir, solo: true, starter: false, deadlineMs: 60_000 });
+  const kept = keptBy(data);
+  const plane = await openPlane({ ...kept, data, stateDir, solo: true, starter: false, deadlineMs: 60_000 });
   const children: ChildProcess[] = [];
   try {
     await publish(plane, data, stateDir);

@@ -1,5 +1,5 @@
 /**
- * A plane in this process on SQLite, wired without the server: for tests that race its methods against each other.
+ * A plane in this process, wired without the server: for tests that race its methods against each other.
  * Real clock, real Cedar, real writer thread; a bundle with a budget, and people and agents as a test needs them.
  */
 import { createPrivateKey, randomBytes, sign } from 'node:crypto';
@@ -30,14 +30,11 @@ import {
   type Plane,
 } from '@licet/control-plane';
 import { bundleDigest, bundleHash, createEngine, type ActionSpec, type Bundle } from '@licet/policy';
-import {
-  openPostgresStore,
-  openSqliteStore,
-  type PostgresStore,
-  type PostgresStoreOptions,
-  type SqliteStore,
-  type SqliteStoreOptions,
-} from '@licet/store';
+import { checkpointSigner } from '@licet/log';
+import { createMemoryStore, openPostgresStore, type PostgresStoreOptions } from '@licet/store';
+import type { AnyStore } from '../../packages/store/test/contract.ts';
+import { openUnderTest } from '../../packages/store/test/open-under-test.ts';
+import { engineUnderTest } from '../../packages/store/test/under-test.ts';
 
 export const ORIGIN = 'licet.test/races';
 const TENANT = 'team-1';
@@ -211,7 +208,7 @@ export interface InHand {
 
 export interface TestPlane {
   readonly plane: Plane;
-  readonly store: SqliteStore | PostgresStore;
+  readonly store: AnyStore;
   /** Does an operator's action, which must not be refused. */
   operate(effect: Effect): Promise<Answered>;
   decide(caller: Caller, request?: Ask): Promise<Answered>;
@@ -232,16 +229,24 @@ export interface Ask {
 export const bytes16 = (): Uint8Array => new Uint8Array(randomBytes(16));
 const DOOR = { grade: 'gateway', confine: 'none' } as const;
 
-/** Opens the plane of a folder; a new one gets genesis, `agents` and the first bundle. */
-export async function openTestPlane(
-  path: string,
-  agents: readonly string[],
-  options: Partial<SqliteStoreOptions> = {},
-): Promise<TestPlane> {
+/** Opens the plane of a folder, on the engine of the run; a new one gets genesis, `agents` and the first bundle. */
+export async function openTestPlane(folder: string, agents: readonly string[]): Promise<TestPlane> {
+  const engine = engineUnderTest ?? 'sqlite';
+  if (engine === 'memory') return testPlaneOver(inMemory(), agents);
   const log = { name: ORIGIN, seed: seedOf('log') };
   const lease = { name: `${ORIGIN}/lease`, seed: seedOf('lease') };
-  return testPlaneOver(await openSqliteStore({ path, keys: { log, lease }, ...options }), agents);
+  const store = await openUnderTest(engine, { folder, keys: { log, lease }, secret: seedOf('tenant') });
+  return testPlaneOver(store, agents);
 }
+
+const inMemory = (): AnyStore =>
+  createMemoryStore({
+    machine,
+    signer: checkpointSigner(LOG),
+    lease: { signNote: (text) => formatNote(text, [LEASE.signSync(text)]) },
+    clock: { nowMs: () => Date.now() },
+    random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
+  });
 
 /** Opens a replica of the plane that a database keeps; the first one makes it. */
 export async function openTestReplica(
@@ -261,10 +266,7 @@ export async function openTestReplica(
   return testPlaneOver(store, agents);
 }
 
-async function testPlaneOver(
-  store: SqliteStore | PostgresStore,
-  agents: readonly string[],
-): Promise<TestPlane> {
+async function testPlaneOver(store: AnyStore, agents: readonly string[]): Promise<TestPlane> {
   const isNew = !(await store.genesis());
   const engine = createEngine(cedar);
   const plane = await createPlane({

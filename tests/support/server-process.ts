@@ -1,5 +1,5 @@
 /**
- * A real server process on SQLite, and what a test needs to call it: an agent with a wide root grant, the operator's
+ * A real server process, and what a test needs to call it: an agent with a wide root grant, the operator's
  * token, the trust that was pinned when the folder was made. The process can be killed at any moment.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
@@ -18,6 +18,7 @@ import {
   type PinnedPlane,
   type PrivateJwk,
 } from '@licet/api';
+import { keptBy } from '../../packages/store/test/under-test.ts';
 import { isPlaneFolder, OWNER, readPlaneFolder, statePaths, type PlaneFolder } from '@licet/server';
 import { LICET } from './command.ts';
 
@@ -27,6 +28,8 @@ export interface Folders {
   readonly data: string;
   readonly state: string;
   readonly workspace: string;
+  /** The database that keeps the plane. Default: what the run says, else SQLite in the data folder. */
+  readonly store?: string;
 }
 
 /** Makes folders that `remove` takes away again. The path is real: a symlink in it would be refused as a resource. */
@@ -55,10 +58,11 @@ export interface ServerProcess {
 
 /** Starts the server of these folders; resolves when it listens. Fails with what it printed when it ends before. */
 export async function startServer(
-  { data, state, workspace }: Folders,
+  { data, state, workspace, store = keptBy(data).store }: Folders,
   nodeArguments: readonly string[] = [],
 ): Promise<ServerProcess> {
   const where = ['--data', data, '--workspace', workspace, '--port', '0', '--public-port', '0'];
+  if (store !== undefined) where.push('--store', store);
   const child = spawn(process.execPath, [...nodeArguments, LICET, 'up', ...where, '--solo', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environmentOf(state),

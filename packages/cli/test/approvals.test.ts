@@ -12,7 +12,7 @@ beforeAll(async () => {
   place = await aPlace();
   expect((await place.run('init', '--solo')).code).toBe(0);
   // This process owns the folder; the commands attach to it.
-  plane = await openPlane({ data: place.data, stateDir: join(place.folder, 'state') });
+  plane = await openPlane({ data: place.data, stateDir: join(place.folder, 'state'), init: false });
 }, 60_000);
 afterAll(() => plane.close());
 

@@ -8,6 +8,7 @@ import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engineUnderTest } from '../../store/test/under-test.ts';
 import { aPlace, type Place, type Ran } from './process.ts';
 
 let place: Place;
@@ -217,18 +218,23 @@ describe('a plane, as its operator meets it', () => {
     expect(ran).toMatchObject({ code: 0, stdout: '[]\n' });
   });
 
-  it('rule 8: two histories of one log end with 4, and both checkpoints are kept', async () => {
-    const twin = join(place.folder, 'twin');
-    await cp(place.data, twin, { recursive: true });
-    expect((await place.run('trust', 'check', '--json')).code).toBe(0);
-    const forked = await place.run('trust', 'check', '--data', twin, '--json');
-    expect(forked.code).toBe(4);
-    expect(forked.error().code).toBe('ERR_CLI_FORK');
-    const { detail } = forked.error() as unknown as { detail: { evidence: string } };
-    expect((JSON.parse(await readFile(detail.evidence, 'utf8')) as { notes: string[] }).notes).toHaveLength(
-      2,
-    );
-    const fsck = await place.run('log', 'fsck', '--data', twin, '--json');
-    expect(fsck.code).toBe(4);
-  });
+  // LOST: a copy of the folder is a second log only where the folder keeps the log; a database that was set back is refused
+  // in packages/store/test/replicas.test.ts.
+  it.skipIf(engineUnderTest === 'postgresql')(
+    'rule 8: two histories of one log end with 4, and both checkpoints are kept',
+    async () => {
+      const twin = join(place.folder, 'twin');
+      await cp(place.data, twin, { recursive: true });
+      expect((await place.run('trust', 'check', '--json')).code).toBe(0);
+      const forked = await place.run('trust', 'check', '--data', twin, '--json');
+      expect(forked.code).toBe(4);
+      expect(forked.error().code).toBe('ERR_CLI_FORK');
+      const { detail } = forked.error() as unknown as { detail: { evidence: string } };
+      expect((JSON.parse(await readFile(detail.evidence, 'utf8')) as { notes: string[] }).notes).toHaveLength(
+        2,
+      );
+      const fsck = await place.run('log', 'fsck', '--data', twin, '--json');
+      expect(fsck.code).toBe(4);
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LICET } from '../../../tests/support/command.ts';
+import { keptBy } from '../../store/test/under-test.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -36,7 +37,13 @@ export async function aPlace(): Promise<Place> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'licet-cli-')));
   const data = join(folder, 'data');
   const { LICET_TOKEN: _token, NO_COLOR: _colour, ...inherited } = process.env;
-  const env = { ...inherited, LICET_STATE: join(folder, 'state'), LICET_DATA: data };
+  const { store } = keptBy(data);
+  const env = {
+    ...inherited,
+    LICET_STATE: join(folder, 'state'),
+    LICET_DATA: data,
+    ...(store === undefined ? {} : { LICET_STORE: store }),
+  };
   return {
     folder,
     data,

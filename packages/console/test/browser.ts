@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { base64url } from '@licet/evidence';
+import { keptBy } from '../../store/test/under-test.ts';
 import { openPlane, type OpenedPlane, type OpenPlaneOptions } from '@licet/server';
 import type { ExecutionRequest, PinnedPlane } from '@licet/api';
 
@@ -45,8 +46,10 @@ export async function aStage(options: Partial<OpenPlaneOptions> = {}): Promise<S
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'console-')));
   const workspace = join(path, 'workspace');
   mkdirSync(workspace);
+  const data = join(path, 'data');
   const plane = await openPlane({
-    data: join(path, 'data'),
+    ...keptBy(data),
+    data,
     stateDir: join(path, 'state'),
     workspace,
     controlPort: 0,

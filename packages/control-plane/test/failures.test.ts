@@ -2,6 +2,7 @@
 import { FAULT_POINTS, PERSISTED, UNKNOWN, type FaultPoint } from '@licet/store';
 import { describe, expect, test } from 'vitest';
 import { ControlPlaneError, inThreadEvaluator, type Evaluator } from '../src/index.ts';
+import { isInMemory } from '../../store/test/under-test.ts';
 import { aBundle, anIdentity, as, aWorld, codeOf, engine, publishing, word, type World } from './support.ts';
 
 /** A world whose store fails once at the armed point. */
@@ -19,7 +20,9 @@ async function aFragileWorld(): Promise<{ readonly world: World; arm(point: Faul
   return { world, arm: (point) => void (armed = point) };
 }
 
-describe('the store fails', () => {
+// LOST: on SQLite and PostgreSQL the same points are failed by the contract of stores, below the plane; servers and disks
+// that really fail are in tests/kill and tests/replicas.
+describe.runIf(isInMemory)('the store fails', () => {
   for (const point of FAULT_POINTS) {
     const code = UNKNOWN[point] ? 'ERR_STORE_UNKNOWN_RESULT' : 'ERR_STORE_UNAVAILABLE';
     test(`at ${point}: a decision is no permit until it is durable; the same key then gets ${PERSISTED[point] ? 'that one' : 'a first one'}`, async () => {
@@ -91,8 +94,8 @@ describe('the store fails', () => {
     const world = await aWorld();
     const permit = await world.permitted();
     await world.store.close();
-    for (const ask of [world.decide(), world.redeem(permit), world.renew(permit), world.plane.tick()])
-      expect(await codeOf(ask)).toMatch(/^ERR_STORE_/);
+    const asked = [world.decide(), world.redeem(permit), world.renew(permit), world.plane.tick()];
+    for (const code of await Promise.all(asked.map(codeOf))) expect(code).toMatch(/^ERR_STORE_/);
   });
 });
 
@@ -124,8 +127,8 @@ describe('the evaluator fails', () => {
     const [permit, running] = [await world.permitted(), await world.started()];
     const size = (await world.entries()).length;
     part.fail = true;
-    for (const ask of [world.decide(), world.redeem(permit), world.renew(running)])
-      expect(await codeOf(ask)).not.toBe('no error');
+    const asked = [world.decide(), world.redeem(permit), world.renew(running)];
+    for (const code of await Promise.all(asked.map(codeOf))) expect(code).not.toBe('no error');
     expect(await world.entries()).toHaveLength(size);
     // What only stops things needs no policy.
     expect(word(await world.report(running))).toBe('done');

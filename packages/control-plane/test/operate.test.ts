@@ -10,6 +10,7 @@ import {
 } from '@licet/evidence';
 import { describe, expect, test } from 'vitest';
 import { OPERATOR_POLICY, type Effect } from '../src/index.ts';
+import { isInMemory, restartEndsPermits } from '../../store/test/under-test.ts';
 import {
   aBundle,
   anIdentity,
@@ -46,7 +47,7 @@ describe('operating', () => {
     await world.reopen();
     const boots = await world.all('boot');
     expect(new Set(boots.map(({ operatorPolicy }) => operatorPolicy)).size).toBe(1);
-    expect(new Set(boots.map(({ incarnation }) => incarnation)).size).toBe(2);
+    expect(new Set(boots.map(({ incarnation }) => incarnation)).size).toBe(restartEndsPermits ? 2 : 1);
     expect(OPERATOR_POLICY.lift.people).toBe(2);
   });
   test.each<readonly [string, Effect]>([
@@ -356,35 +357,39 @@ describe('rule 34: kill orders', () => {
     expect(await codeOf(world.plane.order(note()))).toBe('ERR_PLANE_ORDER');
     expect(word(await world.decide())).toBe('permitted');
   });
-  test('without a store it acts in memory at once, and is the first entry when the log lives again', async () => {
-    let broken = false;
-    const world = await aWorld({
-      faults: {
-        at: (point) => {
-          if (broken && point === 'before-commit') throw new Error('disk');
+  // LOST: elsewhere the store is not failed at will; tests/races/emergency.test.ts has a real disk and a real lock.
+  test.runIf(isInMemory)(
+    'without a store it acts in memory at once, and is the first entry when the log lives again',
+    async () => {
+      let broken = false;
+      const world = await aWorld({
+        faults: {
+          at: (point) => {
+            if (broken && point === 'before-commit') throw new Error('disk');
+          },
         },
-      },
-    });
-    const parent = await world.started();
-    const child = await world.started({ parent: parent.exec });
-    const permit = await world.permitted({ parent: child.exec });
-    broken = true;
-    expect(await world.plane.order(anOrder({ kind: 'subtree', id: parent.exec }))).toEqual({
-      effective: true,
-      durable: false,
-    });
-    broken = false;
-    await world.store.recover();
-    // The grandchild too: nothing runs on behalf of what was stopped.
-    expect(word(await world.redeem(permit))).toBe('deny:contained');
-    expect(word(await world.renew(child))).toBe('deny:contained');
-    expect(await world.all('containment')).toEqual([]);
-    await world.plane.tick();
-    expect(await world.all('containment')).toMatchObject([
-      { cause: 'order', scope: { kind: 'subtree', id: parent.exec } },
-    ]);
-    expect(word(await world.redeem(permit))).toBe('deny:contained');
-  });
+      });
+      const parent = await world.started();
+      const child = await world.started({ parent: parent.exec });
+      const permit = await world.permitted({ parent: child.exec });
+      broken = true;
+      expect(await world.plane.order(anOrder({ kind: 'subtree', id: parent.exec }))).toEqual({
+        effective: true,
+        durable: false,
+      });
+      broken = false;
+      await world.store.recover();
+      // The grandchild too: nothing runs on behalf of what was stopped.
+      expect(word(await world.redeem(permit))).toBe('deny:contained');
+      expect(word(await world.renew(child))).toBe('deny:contained');
+      expect(await world.all('containment')).toEqual([]);
+      await world.plane.tick();
+      expect(await world.all('containment')).toMatchObject([
+        { cause: 'order', scope: { kind: 'subtree', id: parent.exec } },
+      ]);
+      expect(word(await world.redeem(permit))).toBe('deny:contained');
+    },
+  );
 });
 
 describe('containment of a resource', () => {

@@ -5,7 +5,9 @@
 import { base64url, orgKeyId, orgKeySigningBytes, parseEntry, parseVkey, type Trust } from '@licet/evidence';
 import { bundleDigest, type Bundle } from '@licet/policy';
 import { describe, expect, test } from 'vitest';
+import type { MemoryStore } from '@licet/store/memory';
 import type { Effect } from '../src/index.ts';
+import { isInMemory } from '../../store/test/under-test.ts';
 import {
   aBundle,
   as,
@@ -101,12 +103,14 @@ describe("rule 20: a team under an organisation's bundle", () => {
   });
 });
 
-describe('rule 20: once published it cannot be absent', () => {
+// LOST: elsewhere no row is taken away behind the plane's back; what the plane then says does not depend on the engine.
+describe.runIf(isInMemory)('rule 20: once published it cannot be absent', () => {
   /** The plane opened again over a store in which the organisation's bundle was changed. */
   async function tampered(change: (value: Record<string, unknown>) => unknown): Promise<World> {
     const world = await aWorld({ people: 1 });
     await publish(world, orgBundle());
-    const snapshot = world.store.snapshot();
+    const store = world.store as MemoryStore;
+    const snapshot = store.snapshot();
     const { rows } = snapshot.kept as unknown as {
       readonly rows: Map<string, { readonly value: Record<string, unknown> }>;
     };
@@ -114,7 +118,7 @@ describe('rule 20: once published it cannot be absent', () => {
     const value = change(row.value);
     if (value === undefined) rows.delete(id);
     else rows.set(id, { ...row, value: value as Record<string, unknown> });
-    world.store.restore(snapshot);
+    store.restore(snapshot);
     await world.reopen();
     return world;
   }

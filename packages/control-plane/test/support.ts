@@ -38,10 +38,17 @@ import {
 } from '@licet/policy';
 import { createMemoryStore, type Faults, type MemoryStore } from '@licet/store/memory';
 import { createPrivateKey, sign } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, onTestFinished } from 'vitest';
+import type { AnyStore } from '../../store/test/contract.ts';
+import { openUnderTest } from '../../store/test/open-under-test.ts';
+import { engineUnderTest } from '../../store/test/under-test.ts';
 import {
   createPlane,
   inThreadEvaluator,
-  machine as theMachine,
+  machine,
   statementVerifiers,
   type Answered,
   type Attestation,
@@ -50,7 +57,6 @@ import {
   type Effect,
   type Evaluator,
   type ExecutionRow,
-  type Machine,
   type Plane,
   type Reply,
   type Resolver,
@@ -293,7 +299,6 @@ export interface WorldOptions {
   readonly identities?: readonly IdentityEffect[];
   /** `null`: nothing is published. */
   readonly bundle?: Bundle | null;
-  readonly machine?: Machine;
   readonly evaluator?: Evaluator;
   readonly resolver?: Resolver;
   /** Default: the verifiers of statements. */
@@ -306,7 +311,8 @@ export interface WorldOptions {
 
 export interface World {
   plane: Plane;
-  readonly store: MemoryStore;
+  /** Memory, unless the run names another engine (packages/store/test/under-test.ts). */
+  store: AnyStore;
   readonly clock: { now: number; nowMs(): number };
   /** Opens the plane again over what is durable: a restart. */
   reopen(): Promise<void>;
@@ -368,21 +374,97 @@ export interface Redemption {
 
 let worlds = 0;
 
+/** A clock that stands until the test moves it; the writer's thread of SQLite sees the same number. */
+function aClock() {
+  const cell = new BigInt64Array(new SharedArrayBuffer(8));
+  cell[0] = BigInt(T0);
+  return {
+    cell,
+    get now() {
+      return Number(cell[0]);
+    },
+    set now(ms: number) {
+      cell[0] = BigInt(ms);
+    },
+    nowMs: () => Number(cell[0]),
+  };
+}
+
+/** Where a world's store is kept. */
+interface Kept {
+  open(): Promise<AnyStore>;
+  /** After a crash in memory, after an orderly end elsewhere: what is durable is the same. */
+  reopen(plane: Plane): Promise<AnyStore>;
+}
+
+function aPlaceFor(
+  faults: Faults | undefined,
+  clock: ReturnType<typeof aClock>,
+  random: { bytes(length: number): Uint8Array },
+): Kept {
+  const engine = engineUnderTest ?? 'memory';
+  if (engine === 'memory') {
+    const store: MemoryStore = createMemoryStore({
+      machine,
+      signer: checkpointSigner(LOG),
+      lease: { signNote: (text) => formatNote(text, [LEASE.signSync(text)]) },
+      clock,
+      random,
+      ...(faults === undefined ? {} : { faults }),
+    });
+    return {
+      open: async () => store,
+      async reopen() {
+        store.restore(store.snapshot());
+        return store;
+      },
+    };
+  }
+  // Faults are callbacks into the engine's own steps; the contract fails each engine at the same points.
+  if (faults !== undefined)
+    throw new Error(`a world that fails on purpose is kept in memory, not in ${engine}`);
+  const folder = mkdtempSync(join(tmpdir(), 'licet-world-'));
+  const keys = {
+    log: { name: ORIGIN, seed: seedOf('log') },
+    lease: { name: `${ORIGIN}/lease`, seed: seedOf('lease') },
+  };
+  let last: AnyStore | undefined;
+  const open = async (): Promise<AnyStore> =>
+    (last = await openUnderTest(engine, { folder, keys, secret: seedOf('tenant'), clock }));
+  atTheEnd(async () => {
+    await last?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    open,
+    async reopen(plane) {
+      await plane.close();
+      return open();
+    },
+  };
+}
+
+/** Worlds hold threads or connections: a test's own end with it, those of `beforeAll` with the file. */
+const shared: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const end of shared.splice(0)) await end();
+});
+function atTheEnd(end: () => Promise<void>): void {
+  try {
+    onTestFinished(end);
+  } catch {
+    shared.push(end);
+  }
+}
+
 /** A world with a plane that enforces `aBundle()`. */
 export async function aWorld(options: WorldOptions = {}): Promise<World> {
   worlds += 1;
   const random = seeded(`world ${worlds}`);
-  const clock = { now: T0, nowMs: () => clock.now };
-  const store = createMemoryStore({
-    machine: options.machine ?? theMachine,
-    signer: checkpointSigner(LOG),
-    lease: { signNote: (text) => formatNote(text, [LEASE.signSync(text)]) },
-    clock,
-    random,
-    ...(options.faults === undefined ? {} : { faults: options.faults }),
-  });
+  const clock = aClock();
+  const place = aPlaceFor(options.faults, clock, random);
   const identities = options.identities ?? PEOPLE;
-  const open = (): Promise<Plane> =>
+  const open = (store: AnyStore): Promise<Plane> =>
     createPlane({
       store,
       evaluator: options.evaluator ?? inThreadEvaluator(engine),
@@ -423,17 +505,18 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
     door: { grade: grade ?? 'gateway', confine: 'none', ...(bound === undefined ? {} : { bound }) },
     ...ask,
   });
+  const store = await place.open();
   const world: World = {
-    plane: await open(),
+    plane: await open(store),
     store,
     clock,
     async reopen() {
-      store.restore(store.snapshot());
-      world.plane = await open();
+      world.store = await place.reopen(world.plane);
+      world.plane = await open(world.store);
     },
     async entries() {
-      const { size } = await store.log.checkpoint();
-      return (await store.log.entries(0, size)).map((bytes) => parseEntry(bytes));
+      const { size } = await world.store.log.checkpoint();
+      return (await world.store.log.entries(0, size)).map((bytes) => parseEntry(bytes));
     },
     async all<T extends Entry['type']>(type: T) {
       return (await world.entries()).filter(

@@ -13,12 +13,14 @@ import {
   type PrivateJwk,
   type PlaneClient,
 } from '@licet/api';
+import { keptBy } from '../../store/test/under-test.ts';
 import { openPlane, type OpenedPlane, type OpenPlaneOptions } from '../src/index.ts';
 
 export const random = (length = 16): string => base64url(crypto.getRandomValues(new Uint8Array(length)));
 
-/** A folder that goes away with `remove`. */
+/** A folder that goes away with `remove`, and the database that keeps its plane where the run is on one. */
 export function aFolder(): {
+  readonly store?: string;
   readonly path: string;
   readonly data: string;
   readonly stateDir: string;
@@ -28,9 +30,11 @@ export function aFolder(): {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'plane-')));
   const workspace = join(path, 'workspace');
   mkdirSync(workspace);
+  const data = join(path, 'data');
   return {
+    ...keptBy(data),
     path,
-    data: join(path, 'data'),
+    data,
     stateDir: join(path, 'state'),
     workspace,
     remove: () => rmSync(path, { recursive: true, force: true }),

@@ -12,8 +12,8 @@ import { aFolder, aPlane, aRequest, raw } from './fixture.ts';
 
 const OWNER = `
 import { openPlane } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)};
-const [data, stateDir, workspace] = process.argv.slice(2);
-const plane = await openPlane({ data, stateDir, workspace, solo: true });
+const [folder] = process.argv.slice(2);
+const plane = await openPlane({ ...JSON.parse(folder), solo: true });
 console.log(plane.role);
 setInterval(() => {}, 1000);
 `;
@@ -22,7 +22,7 @@ test('an attached process takes over when the owner is killed, and nothing ackno
   const folder = aFolder();
   const script = join(folder.path, 'owner.mjs');
   writeFileSync(script, OWNER);
-  const owner = spawn(process.execPath, [script, folder.data, folder.stateDir, folder.workspace], {
+  const owner = spawn(process.execPath, [script, JSON.stringify(folder)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(owner.stdout, 'data')) as [Buffer];

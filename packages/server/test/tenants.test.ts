@@ -15,6 +15,7 @@ import {
   type PrivateJwk,
   type Route,
 } from '@licet/api';
+import { keptBy } from '../../store/test/under-test.ts';
 import { openPlane, openTenants, STOP_FILE, tenantFolder, tenantsOf, type Tenants } from '../src/index.ts';
 import { aFolder, aRequest, proved, random, raw, sizeOf, type RawAnswer } from './fixture.ts';
 
@@ -37,7 +38,8 @@ interface Side {
   readonly csrf: string;
 }
 
-const folder = aFolder();
+// Each tenant has a database of its own; the house is told of none.
+const { store: _, ...folder } = aFolder();
 let house: Tenants;
 let root: string;
 let publicRoot: string;
@@ -49,6 +51,7 @@ beforeAll(async () => {
   for (const name of NAMES) {
     const made = await openPlane({
       ...folder,
+      ...keptBy(tenantFolder(folder.data, name)),
       data: tenantFolder(folder.data, name),
       tenant: name,
       solo: true,
@@ -285,9 +288,10 @@ test('what stops one tenant leaves the other going', async () => {
 });
 
 test('a tenant whose plane cannot be opened is served nothing, and the others are', async () => {
-  const broken = aFolder();
+  const { store: _none, ...broken } = aFolder();
   const made = await openPlane({
     ...broken,
+    ...keptBy(tenantFolder(broken.data, 'good')),
     data: tenantFolder(broken.data, 'good'),
     solo: true,
     socket: false,
