@@ -212,6 +212,7 @@ describe.skipIf(!isRoot || inDatabase)(
   },
 );
 
+// LOST: see `inDatabase`: a database has no file that another process could lock.
 describe.skipIf(inDatabase)('with the database locked by another process', () => {
   test('rule 34: a signed order halts everything at once and is written when the lock is gone', async () => {
     const scene = await aScene(false);

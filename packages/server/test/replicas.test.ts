@@ -85,7 +85,7 @@ describe.skipIf(!hasPostgres)('a plane that a database keeps', () => {
     await expect(openPlane(again)).rejects.toThrow('ERR_STORE_OPEN');
     rmSync(first.folder.path, { recursive: true, force: true });
 
-    const folder = aFolder();
+    const { store: _, ...folder } = aFolder();
     await (await openPlane({ ...folder, solo: true })).close();
     await expect(openPlane({ ...folder, store: cluster.url('beside') })).rejects.toThrow('ERR_SERVER_STORE');
     folder.remove();

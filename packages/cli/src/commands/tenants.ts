@@ -61,11 +61,16 @@ export function addTenants(program: Command): void {
     );
 }
 
-/** Each tenant has tables of its own: a schema named after it, unless the address names one. */
+/**
+ * Each tenant has tables of its own: a schema named after it. One that `--store` names is this tenant's; one in the
+ * environment is there for all of them, and two logs do not fit into one schema.
+ */
 function storeOfTenant(options: MakeOptions, tenant: string): { readonly store?: string } {
   const { store } = storeOf(options);
   if (store === undefined || !URL.canParse(store)) return {};
   const url = new URL(store);
-  if (!url.searchParams.has('schema')) url.searchParams.set('schema', `licet_${tenant.replaceAll('-', '_')}`);
+  const named = url.searchParams.get('schema');
+  if (named === null || options.store === undefined)
+    url.searchParams.set('schema', `${named ?? 'licet'}_${tenant.replaceAll('-', '_')}`);
   return { store: url.href };
 }
