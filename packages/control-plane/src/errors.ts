@@ -10,7 +10,7 @@ export const CONTROL_PLANE_ERRORS = {
     next: 'Publish a bundle that passes `licet policy check`.',
   },
   ERR_PLANE_OVERLOADED: {
-    meaning: 'The evaluator queue is full.',
+    meaning: 'More is asked than can be decided in time; this was not begun.',
     next: 'Retry after the given time with the same idempotency key.',
   },
   ERR_PLANE_ORDER: {

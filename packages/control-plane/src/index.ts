@@ -4,6 +4,7 @@ export { openStatement, statementVerifiers, type Verifier } from './verifiers.ts
 export type { PlaneOptions } from './context.ts';
 export { inThreadEvaluator } from './evaluator.ts';
 export { CONTROL_PLANE_ERRORS, ControlPlaneError, type ControlPlaneErrorCode } from './errors.ts';
+export { MAX_EVALUATION_AGE_MS } from './core/apply.ts';
 export { OPERATOR_POLICY } from './core/operate.ts';
 export { machine, type Machine } from './core/machine.ts';
 export type { ApplyContext, EntryDetail, NewEntry, Put, Transition } from './core/transition.ts';

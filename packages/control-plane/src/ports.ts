@@ -183,12 +183,14 @@ export interface Evaluator {
   readonly engine: string;
   /** Loads a bundle everywhere it will be evaluated; the old one stays until the new one is ready. Throws PolicyError. */
   load(layers: { readonly org?: Bundle; readonly team: Bundle }): Promise<LoadedBundle>;
-  /** Throws ControlPlaneError `ERR_PLANE_OVERLOADED` when its queue is full. */
+  /** Throws ControlPlaneError `ERR_PLANE_OVERLOADED`, without having evaluated, when it could not be done in time. */
   evaluate(
     loaded: LoadedBundle,
     input: DecisionInput,
     /** Mandates on the chain: they must allow as well (RULE 17). */
     mandates: readonly MandateAt[],
+    /** Whether something that runs depends on it: a renewal goes before what is new. Default false. */
+    running?: boolean,
   ): Promise<Evaluation>;
 }
 

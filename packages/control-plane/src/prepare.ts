@@ -132,7 +132,7 @@ export async function judge(
     door: { ...question.door, assurance: 'logged' },
     nowMs,
   };
-  const evaluation = await evaluator.evaluate(loaded, input, under);
+  const evaluation = await evaluator.evaluate(loaded, input, under, execution?.start !== undefined);
   return {
     evaluation,
     input,

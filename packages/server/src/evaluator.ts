@@ -1,11 +1,11 @@
 /**
  * The Evaluator port over worker threads (DESIGN §6, §11). One request in flight is evaluated where it is, which
- * saves the way to a worker and back; more are spread over the workers, in a bounded queue. A worker that dies fails
+ * saves the way to a worker and back; more are spread over the workers, in turns (turns.ts). A worker that dies fails
  * what it had: an evaluation without an answer is never a pass.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { ControlPlaneError, type Evaluator } from '@licet/control-plane';
+import { ControlPlaneError, type Clock, type Evaluator } from '@licet/control-plane';
 import {
   evaluateUnder,
   loadBundle,
@@ -16,7 +16,9 @@ import {
   type LoadedBundle,
   type MandateAt,
 } from '@licet/policy';
+import { systemClock } from './clock.ts';
 import type { WorkerAnswer, WorkerTask } from './evaluator-worker.ts';
+import { createTurns } from './turns.ts';
 
 export interface WorkerEvaluatorOptions {
   /** The engine of this thread. */
@@ -25,6 +27,8 @@ export interface WorkerEvaluatorOptions {
   readonly workers?: number;
   /** Most evaluations waiting or under way. Default 1,024. */
   readonly maxQueue?: number;
+  /** The clock by which requests were read. Default: the system's. */
+  readonly clock?: Clock;
 }
 
 export interface WorkerEvaluator extends Evaluator {
@@ -34,6 +38,9 @@ export interface WorkerEvaluator extends Evaluator {
   readonly ready: number;
   close(): Promise<void>;
 }
+
+/** Evaluations under way per worker: enough that none ever waits for work, few enough that the queue is still ours. */
+const AT_ONCE = 16;
 
 /** The published form has JavaScript files beside each other, as this one has TypeScript. */
 const WORKER = import.meta.url.endsWith('.ts') ? './evaluator-worker.ts' : './evaluator-worker.js';
@@ -54,13 +61,16 @@ interface Lane {
 export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluator {
   const { engine } = options;
   const count = Math.max(1, options.workers ?? availableParallelism() - 1);
-  const maxQueue = options.maxQueue ?? 1_024;
   const lanes: (Lane | undefined)[] = Array.from({ length: count });
   const numbers = new WeakMap<LoadedBundle, number>();
   const layersOf = new Map<number, Layers>();
   let nextTask = 0;
   let nextBundle = 0;
-  let inFlight = 0;
+  const turns = createTurns({
+    clock: options.clock ?? systemClock,
+    atOnce: count * AT_ONCE,
+    most: options.maxQueue ?? 1_024,
+  });
   let closed = false;
   let turn: Promise<void> | undefined;
 
@@ -151,7 +161,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
   return {
     engine: engine.version,
     get inFlight() {
-      return inFlight;
+      return turns.inFlight;
     },
     get ready() {
       return lanes.filter((lane) => lane?.loaded.get(nextBundle) === 'ready').length;
@@ -171,25 +181,20 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
       }
       return loaded;
     },
-    async evaluate(loaded, input, mandates) {
+    async evaluate(loaded, input, mandates, running = false) {
       if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
-      if (inFlight >= maxQueue)
-        throw new ControlPlaneError('ERR_PLANE_OVERLOADED', `${inFlight} evaluations are waiting`);
-      inFlight += 1;
-      try {
+      return turns.take({ sinceMs: input.nowMs, running }, async () => {
         // Let what has arrived with this one be counted: evaluating here is synchronous, so nothing could be while it runs.
         await nextTurn();
         if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
         const bundle = numbers.get(loaded);
         if (bundle === undefined)
           throw new ControlPlaneError('ERR_PLANE_BUNDLE', 'this bundle was not loaded here');
-        const lane = inFlight === 1 ? undefined : readyLane(bundle);
+        const lane = turns.inFlight === 1 ? undefined : readyLane(bundle);
         return lane === undefined
           ? evaluateUnder(engine, loaded, input, mandates)
-          : await inWorker(lane, bundle, input, mandates);
-      } finally {
-        inFlight -= 1;
-      }
+          : inWorker(lane, bundle, input, mandates);
+      });
     },
     async close() {
       closed = true;

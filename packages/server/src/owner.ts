@@ -104,7 +104,7 @@ async function open(
   let storeOpen = true;
   closers.push(() => (storeOpen ? store.close() : undefined));
   const engine = createEngine(cedar);
-  const evaluator = workerEvaluator({ engine });
+  const evaluator = workerEvaluator({ engine, clock });
   closers.push(() => evaluator.close());
   const plane = await createPlane({
     store,
