@@ -63,7 +63,8 @@ const LONG_RUNS: readonly LongRun[] = [
   },
   {
     name: 'replica-races',
-    claim: 'N permits, each raced for by 8 redeemers at several replicas over PostgreSQL: one start each.',
+    claim:
+      'N permits at 1, 2 and 4 replicas each over PostgreSQL, each raced for by 8 redeemers: one start each; limits exact, and what one replica has contained starts nowhere.',
     by: { files: ['tests/replicas/races.test.ts'], variable: 'LICET_REPLICA_RACES' },
     number: 10_000,
   },
@@ -73,6 +74,13 @@ const LONG_RUNS: readonly LongRun[] = [
       'A primary with a synchronous standby killed under load and promoted, there and back, N times: no acknowledged entry lost, no fork, nothing spent twice.',
     by: { files: ['tests/replicas/failover.test.ts'], variable: 'LICET_FAILOVERS' },
     number: 20,
+  },
+  {
+    name: 'replica-kills',
+    claim:
+      'N blows to replicas under load (processes killed, connections cut in mid-commit, the primary killed and another promoted, the old one back): no acknowledged entry lost, no fork, nothing spent twice, nobody permitted meanwhile.',
+    by: { files: ['tests/replicas/kill.test.ts'], variable: 'LICET_REPLICA_KILLS' },
+    number: 30,
   },
   {
     name: 'main-job-postgresql',

@@ -118,8 +118,8 @@ export async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit):
   await eightAtATime(unanswered, async ({ request }) => {
     const before = decisionOf(last, agent.pinned.jkt, request.idempotencyKey);
     if (before !== undefined) decidedBefore += 1;
-    const first = await agent.request(request);
-    const second = await agent.request(request);
+    const first = await patiently(() => agent.request(request));
+    const second = await patiently(() => agent.request(request));
     noteAnswer(ledger, first, request.instance);
     noteAnswer(ledger, second, request.instance);
     if (first.executionId !== second.executionId)
@@ -133,6 +133,18 @@ export async function askAgain(ledger: Ledger, agent: PinnedPlane, last: Audit):
     await redeem(ledger, agent, permitted, instance);
   });
   return decidedBefore;
+}
+
+/** Asks again what a busy machine has refused before beginning it, as any caller would. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code !== 'overloaded') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
 }
 
 async function eightAtATime<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
