@@ -144,6 +144,7 @@ export const ExecutionAnswer = open({
           by: text,
           verdict: text,
           atMs: Type.Optional(Whole),
+          expires: Type.Optional(Whole),
           reason: Type.Optional(text),
           note: Type.Optional(text),
           standing: Type.Optional(Digest),

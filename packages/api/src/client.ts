@@ -198,6 +198,8 @@ export interface GivenApproval {
   readonly by: string;
   readonly verdict: string;
   readonly atMs?: number;
+  /** Until when it counts, milliseconds since the Unix epoch. */
+  readonly expires?: number;
   /** Of a rejection: why, as a code, and in their words for people who may read them. */
   readonly reason?: string;
   readonly note?: string;

@@ -149,6 +149,7 @@ async function collect(
   for (const execution of executions) {
     for (const index of await attestationsOf(store, execution)) {
       const entry = await add(index);
+      if (entry?.type === 'attestation' && entry.identity !== undefined) await addLeaf(entry.identity);
       if (entry?.type !== 'attestation' || entry.by === entry.subject) continue;
       const [attester] = await store.read([{ kind: 'identity', id: entry.by }]);
       if (attester !== undefined) await addLeaf((attester.value as { readonly leaf: string }).leaf);

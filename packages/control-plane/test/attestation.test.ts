@@ -27,6 +27,7 @@ import {
   PEOPLE,
   privateKeyOf,
   T0,
+  verified,
   word,
   type Permitted,
   type World,
@@ -185,6 +186,23 @@ describe('deciding', () => {
     expect(word(await world.decide(run))).toBe('deny:policy');
   });
 
+  test('what a verifier signed stays proven when its keys are replaced', async () => {
+    const world = await worldThat({ 'files/write_file': [{ kind: 'executable', by: ['verifier'] }] });
+    expect(await attest(world, { by: 'verifier-1' })).toBe('affirming');
+    const { exec } = await world.started(run);
+    const keys = [keyOf('verifier-1b')];
+    const next = anIdentity('verifier-1', {
+      kind: 'verifier',
+      change: 'rotate',
+      keys,
+      jkts: [jktOf('verifier-1b')],
+    });
+    expect(word(await world.plane.operate(as('operator-1'), next))).toBe('operated');
+    const { rungs } = await verified(world, exec);
+    expect(rungs.find(({ name }) => name === 'attestation')).toMatchObject({ status: 'pass' });
+    // From now on its new keys sign, and the old one signs nothing.
+    expect(await attest(world, { by: 'verifier-1' })).toBe('none');
+  });
   test('whose word counts can be asked for; a revoked verifier has none', async () => {
     const world = await worldThat({ 'files/write_file': [{ kind: 'executable', by: ['verifier'] }] });
     await attest(world);

@@ -361,8 +361,8 @@ const shapes = {
       exp: time,
       by: id,
     },
-    // When the challenge was given out: what was measured is no older.
-    { exec: executionId, since: time },
+    // `since`: when the challenge was given out; what was measured is no older. `identity`: the attester's identity entry.
+    { exec: executionId, since: time, identity: digest },
   ),
   fact: s.object({
     ...common,

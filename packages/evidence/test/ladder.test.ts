@@ -371,6 +371,16 @@ describe('each rung fails by name', () => {
     expect(status(unknown)['attestation']).toBe('asserted');
   });
 
+  it('attestation: by the keys that its attester had then, as the entry names them', async () => {
+    const rung = async (attester: NonNullable<Twist['attester']>): Promise<string | undefined> =>
+      status(await twisted({ attester }))['attestation'];
+    expect(await rung({ named: true })).toBe('pass');
+    // The key was replaced afterwards, as keys are: what it signed stays signed.
+    expect(await rung({ named: true, rotated: 'after' })).toBe('pass');
+    expect(await rung({ named: true, rotated: 'before' })).toBe('fail');
+    expect(await rung({ named: 'another' })).toBe('fail');
+  });
+
   it('attestation: contraindicated, or stale', async () => {
     expect(failing(await twisted({ attestation: { status: 'contraindicated' } }))).toEqual(['attestation']);
     expect(failing(await twisted({ attestation: { exp: T0 } }))).toEqual(['attestation']);

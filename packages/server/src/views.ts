@@ -69,16 +69,19 @@ export function viewOf(
             index: hold.index,
             untilMs: hold.untilMs,
             groups: hold.groups,
-            approvals: (row.approvals ?? []).map(({ group, by, verdict, atMs, reason, note, standing }) => ({
-              group,
-              by,
-              verdict,
-              atMs,
-              ...(reason === undefined ? {} : { reason }),
-              // Words of people for people: the caller hears them as far as policies let it (RULE 45).
-              ...(note === undefined || !forPeople ? {} : { note }),
-              ...(standing === undefined ? {} : { standing }),
-            })),
+            approvals: (row.approvals ?? []).map(
+              ({ group, by, verdict, atMs, expiresAtMs, reason, note, standing }) => ({
+                group,
+                by,
+                verdict,
+                atMs,
+                expires: expiresAtMs,
+                ...(reason === undefined ? {} : { reason }),
+                // Words of people for people: the caller hears them as far as policies let it (RULE 45).
+                ...(note === undefined || !forPeople ? {} : { note }),
+                ...(standing === undefined ? {} : { standing }),
+              }),
+            ),
           },
         }),
     ...(opened === undefined ? {} : opened === 'erased' ? { arguments: 'erased' as const } : opened),

@@ -3,11 +3,23 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { base64url, parseCheckpoint, parseNote, type Json } from '@licet/evidence';
 import {
+  base64url,
+  jwkThumbprint,
+  parseCheckpoint,
+  parseNote,
+  parseSessionShare,
+  utf8,
+  type Json,
+} from '@licet/evidence';
+import {
+  callMac,
   makeProof,
   newPrivateJwk,
+  newShare,
   publicHalf,
+  SESSION_HEADERS,
+  sessionSecret,
   type ExecutionRequest,
   type PinnedPlane,
   type PrivateJwk,
@@ -168,6 +180,35 @@ export async function proved(
   nowMs = Date.now(),
 ): Promise<Readonly<Record<string, string>>> {
   return { dpop: await makeProof(key, { method, url: `${base}${target}` }, nowMs) };
+}
+
+/** Opens a session, and returns the headers of each call in it. */
+export async function aSession(base: string, key: PrivateJwk, origin: string, nowMs: number) {
+  const mine = await newShare();
+  const target = '/v1/sessions';
+  const proof = { method: 'POST', url: `${base}${target}`, origin, share: mine.share };
+  const { json } = await raw(base, 'POST', target, {
+    headers: { dpop: await makeProof(key, proof, nowMs), 'content-type': 'application/json' },
+    body: '{}',
+  });
+  const { session, note } = json as { readonly session: string; readonly note: string };
+  const { share } = parseSessionShare(parseNote(note).text);
+  const transcript = { origin, session, jkt: jwkThumbprint({ ...publicHalf(key) }) };
+  const secret = sessionSecret(await mine.agree(share), {
+    ...transcript,
+    agentShare: mine.share,
+    planeShare: share,
+  });
+  let counter = 0;
+  return (method: string, path: string, body: string): Readonly<Record<string, string>> => {
+    counter += 1;
+    const mac = callMac(secret, { method, target: path, body: utf8(body), counter });
+    return {
+      [SESSION_HEADERS.session]: session,
+      [SESSION_HEADERS.counter]: String(counter),
+      [SESSION_HEADERS.mac]: mac,
+    };
+  };
 }
 
 /** Number of entries in the log now. The status says it too, but up to a second late. */

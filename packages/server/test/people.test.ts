@@ -39,6 +39,9 @@ describe('a hold', () => {
     });
     expect(approved.complete).toBe(true);
     expect((await waiting).state).toBe('approved');
+    // How long it counts is said with it: a quarter of an hour, where the group names no time.
+    const [given] = (await fixture.operator.execution(asked.executionId)).hold!.approvals;
+    expect(given!.expires! - given!.atMs!).toBe(900_000);
     const again = await fixture.plane.decide(asked.executionId, {
       idempotencyKey: random(),
       instance: random(),

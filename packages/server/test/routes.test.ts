@@ -2,7 +2,7 @@
 // of each kind, on real listeners; a new route is tested the moment it is in the table.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROUTE_NAMES, ROUTES, type PrivateJwk, type Route } from '@licet/api';
-import { aPlane, anIdentity, proved, random, raw, sizeOf, type Fixture } from './fixture.ts';
+import { aPlane, aSession, anIdentity, proved, random, raw, sizeOf, type Fixture } from './fixture.ts';
 
 const CALLERS = [
   'nobody',
@@ -15,16 +15,27 @@ const CALLERS = [
   'author',
   'auditor',
   'revoked',
+  'expired',
 ] as const;
+const HOUR_MS = 3_600_000;
 const EXEC = '01890000-0000-7000-8000-000000000000';
 
 let fixture: Fixture;
 const keys = new Map<string, PrivateJwk>();
+const clock = { aheadMs: -HOUR_MS, nowMs: () => Date.now() + clock.aheadMs };
+let expired: Awaited<ReturnType<typeof aSession>>;
 beforeAll(async () => {
-  fixture = await aPlane();
+  fixture = await aPlane({ ports: { clock } });
+  // Somebody with every role, whose session was opened an hour ago.
+  const { key } = await anIdentity(fixture, 'user', CALLERS.slice(4, 9));
+  expired = await aSession(fixture.url, key, fixture.plane.origin, clock.nowMs());
+  expect((await raw(fixture.url, 'GET', '/v1/me', { headers: expired('GET', '/v1/me', '') })).status).toBe(
+    200,
+  );
+  clock.aheadMs = 0;
   const { newPrivateJwk } = await import('@licet/api');
   keys.set('stranger', await newPrivateJwk());
-  for (const caller of CALLERS.slice(2)) {
+  for (const caller of CALLERS.slice(2, -1)) {
     const kind = caller === 'agent' || caller === 'door' ? caller : 'user';
     const roles = caller === 'revoked' ? CALLERS.slice(4, 9) : kind === 'user' ? [caller] : [];
     const { key, subject } = await anIdentity(fixture, kind, roles);
@@ -38,7 +49,7 @@ afterAll(() => fixture.close());
 /** Whether the table lets this caller in. */
 function allowed(route: Route, caller: (typeof CALLERS)[number]): 'yes' | 'no role' | 'nobody' {
   if (route.who.includes('anyone')) return 'yes';
-  if (caller === 'nobody' || caller === 'stranger' || caller === 'revoked') return 'nobody';
+  if (['nobody', 'stranger', 'revoked', 'expired'].includes(caller)) return 'nobody';
   return route.who.includes('door') || (route.who as readonly string[]).includes(caller) ? 'yes' : 'no role';
 }
 
@@ -59,20 +70,25 @@ describe('on the control listener', () => {
       for (const caller of CALLERS) {
         const target = targetOf(route);
         const key = keys.get(caller);
+        const body = route.method === 'POST' ? '{"surprise":1}' : '';
         const headers: Record<string, string> =
-          key === undefined ? {} : { ...(await proved(key, fixture.url, route.method, target)) };
+          caller === 'expired'
+            ? { ...expired(route.method, target, body) }
+            : key === undefined
+              ? {}
+              : { ...(await proved(key, fixture.url, route.method, target)) };
         if (route.method === 'POST') headers['content-type'] = 'application/json';
         const before = await sizeOf(fixture.plane);
         const answer = await raw(fixture.url, route.method, target, {
           headers,
-          ...(route.method === 'POST' ? { body: '{"surprise":1}' } : {}),
+          ...(body === '' ? {} : { body }),
         });
         const verdict = allowed(route, caller);
         const label = `${name} as ${caller}: ${answer.status} ${answer.text.slice(0, 120)}`;
         if (verdict === 'nobody') expect(answer.status, label).toBe(401);
         else if (verdict === 'no role') expect(answer.json['code'], label).toBe('forbidden');
         // A stranger's proof is refused even where none was asked for: a wrong credential is not none.
-        else if ((caller === 'stranger' || caller === 'revoked') && route.method === 'GET')
+        else if (['stranger', 'revoked', 'expired'].includes(caller) && route.method === 'GET')
           expect(answer.status, label).toBe(401);
         else if (route.method === 'POST') expect([400, 401], label).toContain(answer.status);
         else expect([200, 404], label).toContain(answer.status);

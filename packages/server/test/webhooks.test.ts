@@ -5,6 +5,9 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Json } from '@licet/evidence';
+import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
+import { readAuthor, readPlaneFolder, signBundle } from '../src/index.ts';
 import { aPlane, aRequest, random, type Fixture } from './fixture.ts';
 
 interface Received {
@@ -57,6 +60,25 @@ const ask = () =>
     }),
   );
 
+/** The starter, whose holds escalate after a second. */
+async function publishEscalating(): Promise<void> {
+  const { workspace, data, stateDir } = fixture.folder;
+  const { origin, tenant } = await readPlaneFolder(data);
+  const files = starterPolicy({ workspace, origin, tenant });
+  const head = JSON.parse(files['bundle.json']!) as Record<string, unknown>;
+  const approvals = { operators: { escalation: [{ after: '1s', to: 'chiefs' }] } };
+  const bundle = assembleBundle({
+    ...files,
+    'bundle.json': JSON.stringify({ ...head, version: 2, approvals }),
+  });
+  const { seed, key } = await readAuthor(stateDir, origin);
+  const published = await fixture.operator.publish(
+    signBundle(bundle, seed, key) as unknown as Json,
+    testFiles(files),
+  );
+  expect(published.verdict).toBe('done');
+}
+
 test('a hold that opens and ends is told, signed by the webhook key, without its arguments', async () => {
   const { items, publicKey } = await fixture.operator.addWebhook({ url });
   got = [];
@@ -89,6 +111,25 @@ test('a hold that opens and ends is told, signed by the webhook key, without its
       false,
     );
   }
+  await fixture.operator.removeWebhook(items[0]!.id);
+});
+
+test('a hold that nobody answers is told again when others may answer as well', async () => {
+  await publishEscalating();
+  const { items } = await fixture.operator.addWebhook({ url });
+  got = [];
+  const asked = await ask();
+  const { leaf, groups } = (await fixture.operator.execution(asked.executionId)).hold!;
+  const [step] = groups[0]!.also!;
+  const events = (await until(2)).map(({ event }) => event);
+  const told = events.filter(({ type }) => type === 'local.licet.hold.escalated.v1');
+  expect(told).toMatchObject([
+    {
+      id: `${leaf}.operators.${step!.at}`,
+      subject: asked.executionId,
+      data: { groups: [{ group: 'operators', escalates: [{ to: 'chiefs' }] }] },
+    },
+  ]);
   await fixture.operator.removeWebhook(items[0]!.id);
 });
 

@@ -32,6 +32,8 @@ export function attest(draft: Draft, command: AttestCommand): Transition {
     if (row?.state !== 'running' || row.jkt !== caller.jkt) return conflict('not_running');
   }
   const { attested, status, measured, evidence, challenge, sinceMs, by } = command;
+  // By the keys that it lists the evidence is checked, for ever: they may be others tomorrow.
+  const attester = draft.get('identity', by)?.leaf;
   const exp = Math.min(command.expMs ?? Infinity, sinceMs + ATTESTATION_TTL_MS);
   const { leaf, position } = draft.append('attestation', {
     subject: caller.subject,
@@ -44,6 +46,7 @@ export function attest(draft: Draft, command: AttestCommand): Transition {
     since: sinceMs,
     exp,
     by,
+    ...(attester === undefined ? {} : { identity: attester }),
   });
   return draft.reply({
     kind: 'attested',

@@ -136,11 +136,18 @@ async function checkEvidence(
   const text = shown !== undefined && isObject(shown) ? shown['statement'] : undefined;
   if (!STATEMENT_KINDS.includes(entry.kind as StatementKind) || typeof text !== 'string')
     return { status: 'asserted', what: `${name}: only the operator says that it was verified` };
-  const attester = ofType(c, 'identity').findLast(
-    (one) => one.entry.subject === entry.by && one.index < index,
-  )?.entry;
-  if (attester === undefined)
+  const theirs = ofType(c, 'identity').filter((one) => one.entry.subject === entry.by && one.index < index);
+  const placed =
+    entry.identity === undefined ? theirs.at(-1) : theirs.find(({ id }) => id === entry.identity);
+  if (entry.identity !== undefined && placed === undefined && c.byLeaf.has(entry.identity))
+    return { status: 'fail', what: `${name}: it names no identity of ${entry.by} before it` };
+  if (placed === undefined)
     return { status: 'asserted', what: `${name}: the keys of ${entry.by} are not in this file` };
+  // The keys that counted then, and no earlier ones: which came after says nothing about it.
+  const later = theirs.find((one) => one.index > placed.index);
+  if (later !== undefined)
+    return { status: 'fail', what: `${name}: ${entry.by} had been changed by entry ${later.index}` };
+  const attester = placed.entry;
   if (attester.op === 'revoke' || (VERIFIERS_ONLY.has(entry.kind) && attester.kind !== 'verifier'))
     return { status: 'fail', what: `${name}: ${entry.by} may not vouch for it` };
   try {

@@ -80,6 +80,8 @@ export interface Twist {
   readonly token?: Partial<EntryOf<'attestation'>>;
   readonly issuer?: Partial<EntryOf<'identity'>>;
   readonly attestation?: Partial<EntryOf<'attestation'>>;
+  /** Whether the attestation names its attester's identity entry, and when the keys of that were replaced. */
+  readonly attester?: { readonly named: true | 'another'; readonly rotated?: 'before' | 'after' };
   /** What the attested statement says otherwise, and who signs it. */
   readonly statement?: { readonly [claim: string]: Json };
   readonly statementSigner?: ReturnType<typeof testKey>;
@@ -378,7 +380,22 @@ export function tell(twist: Twist = {}): Story {
     ...given,
     ...twist.approval,
   });
-  log.append<EntryOf<'identity'>>({ ...identity, subject: 'door-1', kind: 'door', keys: [doorJwk] });
+  const door = log.append<EntryOf<'identity'>>({
+    ...identity,
+    subject: 'door-1',
+    kind: 'door',
+    keys: [doorJwk],
+  });
+  const rotate = () =>
+    log.append<EntryOf<'identity'>>({
+      ...identity,
+      op: 'rotate',
+      subject: 'door-1',
+      kind: 'door',
+      keys: [userJwk],
+    });
+  const { named, rotated } = twist.attester ?? {};
+  if (rotated === 'before') rotate();
   const attestation = log.append<EntryOf<'attestation'>>({
     type: 'attestation',
     subject: 'agent-1',
@@ -390,8 +407,10 @@ export function tell(twist: Twist = {}): Story {
     since: T0 - 1_000,
     exp: T0 + 600_000,
     by: 'door-1',
+    ...(named === undefined ? {} : { identity: named === 'another' ? agent.id : door.id }),
     ...twist.attestation,
   });
+  if (rotated === 'after') rotate();
   const permit = log.append<PermitEntry>({
     type: 'permit',
     ...subject,

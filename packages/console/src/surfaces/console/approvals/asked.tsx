@@ -67,7 +67,7 @@ function Group({ ask, hold, people }: { readonly ask: Ask; readonly hold: Hold; 
         <ul className={css['given']}>
           {given.map((one, at) => (
             <li key={at}>
-              <Given one={one} lapsed={isLapsed(one, ask, now)} people={people} />
+              <Given one={one} lapsed={isLapsed(one, now)} people={people} />
             </li>
           ))}
         </ul>

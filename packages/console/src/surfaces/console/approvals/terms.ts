@@ -13,17 +13,15 @@ export type People = ReadonlyMap<string, IdentityView>;
 
 /** The built-in group of operator actions that take a second person (RULE 34). */
 export const SECOND_PERSON = 'second-person';
-/** How long an approval counts where the group names no time. */
-const APPROVAL_MS = 900_000;
 
-/** True when it was given so long ago that it counts no more. */
-export const isLapsed = ({ atMs }: GivenApproval, { ttl = APPROVAL_MS }: Ask, nowMs: number): boolean =>
-  atMs !== undefined && nowMs >= atMs + ttl;
+/** True when it counts no more. */
+export const isLapsed = ({ expires }: GivenApproval, nowMs: number): boolean =>
+  expires !== undefined && nowMs >= expires;
 
 /** Returns how many people's approvals count towards what a group is asked. */
 export function countedOf(ask: Ask, { approvals }: Hold, people: People, nowMs: number): number {
   const given = approvals.filter(
-    (one) => one.group === ask.group && one.verdict === 'approve' && !isLapsed(one, ask, nowMs),
+    (one) => one.group === ask.group && one.verdict === 'approve' && !isLapsed(one, nowMs),
   );
   return quorumOf(
     given.map(({ by }) => ({ subject: by, groups: people.get(by)?.groups ?? [] })),
