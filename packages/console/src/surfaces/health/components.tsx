@@ -48,8 +48,7 @@ const GRADES: Readonly<Record<string, string>> = {
   gateway: 'gateway: another process holds the credential',
   verified: 'verified: the target checks the permit',
 };
-const ms = (value: number | undefined): string =>
-  value === undefined ? 'nothing decided yet' : `${value.toFixed(1)} ms`;
+const ms = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(1)} ms`);
 const percent = (value: number | undefined): string =>
   value === undefined ? '–' : `${(100 * value).toFixed(2)} %`;
 
@@ -91,7 +90,9 @@ export function partsOf({ report, system, head, growth, answeredMs }: PartsInput
         ['Engine', <code key="engine">{evaluator.engine}</code>],
         [
           'p50 · p95 · p99',
-          `${ms(percentile(total.latency, edgesMs, 0.5))} · ${ms(percentile(total.latency, edgesMs, 0.95))} · ${ms(p99)}`,
+          p99 === undefined
+            ? 'nothing decided since start'
+            : [0.5, 0.95, 0.99].map((share) => ms(percentile(total.latency, edgesMs, share))).join(' · '),
         ],
         [`Within ${sloP99Ms} ms`, percent(shareWithin(total.latency, edgesMs, sloP99Ms))],
         ['Answered since start', total.allow + total.deny + total.hold],

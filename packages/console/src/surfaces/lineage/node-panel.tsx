@@ -99,7 +99,7 @@ export function NodePanel({ tree, item, group, folded, nameOf, onSelect, onFocus
         )}
         <Facts
           items={[
-            ['Ended', outcomeOf(one)],
+            outcomeOf(one) !== node.code && ['Ended', outcomeOf(one)],
             node.code !== undefined && ['Code', <code key="c">{node.code}</code>],
             view !== undefined &&
               view.reasons.length > 0 && [
