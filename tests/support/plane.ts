@@ -266,11 +266,15 @@ export async function openTestReplica(
   return testPlaneOver(store, agents);
 }
 
-/** `contended` says that nothing was decided, which on a busy machine is its speed; callers ask again. */
+/**
+ * `contended` says that nothing was decided, which on a busy machine is its speed; callers ask again, each after a time of
+ * its own, since all at once were too many.
+ */
 async function untilDecided(ask: () => Promise<Answered>): Promise<Answered> {
   for (;;) {
     const answered = await ask();
     if (answered.reply.kind !== 'refused' || answered.reply.code !== 'contended') return answered;
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 1_000));
   }
 }
 
