@@ -52,7 +52,7 @@ describe.skipIf(!hasPostgres)('replicas as processes', () => {
   function copyOf(n: number): Folders {
     const data = join(folders.root, `replica-${n}`);
     mkdirSync(data, { mode: 0o700 });
-    for (const name of ['plane.json', 'operator.json', 'keys', 'store.json'])
+    for (const name of ['plane.json', 'keys', 'store.json'])
       cpSync(join(folders.data, name), join(data, name), { recursive: true });
     return { ...folders, data, store: url() };
   }
