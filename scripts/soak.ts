@@ -249,7 +249,7 @@ function section(results: readonly Result[]): string {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`;
   const rows = results.map(
     (result) =>
-      `| ${result.run.claim.replace('N', result.number.toLocaleString('en-US'))} | ${outcome(result)} | ${result.seconds} s |`,
+      `| ${result.run.claim.replaceAll(/\bN\b/g, result.number.toLocaleString('en-US'))} | ${outcome(result)} | ${result.seconds} s |`,
   );
   return [
     '',
