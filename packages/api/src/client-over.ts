@@ -4,14 +4,11 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { base64url, type Json } from '@licet/evidence';
-import type {
-  FeedEvent,
-  HealthReport,
-  MandateView,
-  PlaneClient,
-  RunExecutions,
-  StandingView,
-} from './client.ts';
+import type { StandingView } from './approval-views.ts';
+import type { PlaneClient } from './client.ts';
+import type { FeedEvent, RunExecutions } from './execution-views.ts';
+import type { HealthReport } from './health-report.ts';
+import type { MandateView } from './people-views.ts';
 import { PlaneError } from './problems.ts';
 import type { ROUTES, RouteName } from './routes.ts';
 

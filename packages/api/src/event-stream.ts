@@ -2,7 +2,7 @@
 import { createParser } from 'eventsource-parser';
 import { parseJson } from '@licet/evidence';
 import { FeedEventAnswer } from './answers.ts';
-import type { FeedEvent } from './client.ts';
+import type { FeedEvent } from './execution-views.ts';
 import { PlaneError } from './problems.ts';
 import { misfit } from './validation.ts';
 

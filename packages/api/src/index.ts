@@ -1,5 +1,12 @@
 // The face of @licet/api.
 export type * from './client.ts';
+export type * from './execution.ts';
+export type * from './execution-views.ts';
+export type * from './approval-views.ts';
+export type * from './people-views.ts';
+export type * from './limit-views.ts';
+export type * from './health-report.ts';
+export type * from './attestation-views.ts';
 export { PROBLEMS, PlaneError, type Problem, type ProblemCode } from './problems.ts';
 export { ROUTES, ROUTE_NAMES, type Listener, type Route, type RouteName, type Who } from './routes.ts';
 export { misfit, readQuery } from './validation.ts';

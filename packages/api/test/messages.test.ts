@@ -1,11 +1,11 @@
-// Goal: the schemas of the contract and the interfaces of `client.ts` are the same types. Method: the compiler; each
+// Goal: the schemas of the contract and the interfaces of the client are the same types. Method: the compiler; each
 // line below is an error when one side has a field, an option or a type that the other has not.
 import type { Static, TSchema } from 'typebox';
 import { expect, test } from 'vitest';
 import type { Json } from '@licet/evidence';
 import type * as answers from '../src/answers.ts';
 import type * as bodies from '../src/bodies.ts';
-import type * as client from '../src/client.ts';
+import type * as client from '../src/index.ts';
 import { ROUTES, ROUTE_NAMES, misfit } from '../src/index.ts';
 import type { Route } from '../src/index.ts';
 
