@@ -1,7 +1,7 @@
 // `npm run check`: types, lint, format, unused code and the test of the tree; one line per step, what failed in
 // full below its line. Everything is run, so that one look shows all that is wrong.
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,6 +27,16 @@ interface Result {
 
 const bin = (name: string): string => join(MODULES, '.bin', name);
 
+interface TypeConfig {
+  readonly extends?: string;
+  readonly include: readonly string[];
+}
+const configOf = (path: string): TypeConfig =>
+  JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as TypeConfig;
+
+/** What runs on Node is one program: each of these packages alone would check those that it uses once more. */
+const ON_NODE = 'tsconfig.node.json';
+
 /** Every workspace that has a configuration of its own: a package is checked with the library set it may use. */
 function typeSteps(): readonly Step[] {
   const folders = [
@@ -36,7 +46,13 @@ function typeSteps(): readonly Step[] {
       .map((name) => join('packages', name)),
     'simulator',
   ].filter((folder) => existsSync(join(ROOT, folder, 'tsconfig.json')));
-  return folders.map((folder) => ({
+  const isOnNode = (folder: string): boolean =>
+    configOf(join(folder, 'tsconfig.json')).extends?.endsWith(ON_NODE) === true;
+  const together = folders.filter(isOnNode).map((folder) => `${folder}/src`.replaceAll('\\', '/'));
+  const { include } = configOf(ON_NODE);
+  if (together.join() !== include.join())
+    throw new Error(`${ON_NODE} must include what extends it: ${together.join(', ')}`);
+  return [...folders.filter((folder) => !isOnNode(folder)), ON_NODE].map((folder) => ({
     name: `types ${folder === '.' ? 'of the whole tree' : folder}`,
     file: bin('tsc'),
     args: [
