@@ -36,8 +36,8 @@ export default defineConfig({
           include: [BROWSER],
           // After all others: pages are drawn beside pages only, and no process is made anew between the two kinds.
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
           // Two cores draw pages beside two other files. Nothing else is tried twice: what is wrong one time in a
           // hundred with locks, logs or leases is wrong. The report says which tests needed the second try.
           retry: process.env['CI'] === undefined ? 0 : 1,

@@ -1,7 +1,7 @@
 // `npm test`, which is also what CI runs: installs what is missing, checks the tree, runs every test. The last
 // line is `N passed, N failed`, alone on its line. Plain JavaScript, so that it starts on the host's Node.
 // `npm test -- --store=postgresql` (or memory, or sqlite) puts every test that opens a store or a plane on that engine.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,14 +23,22 @@ const patience = store === undefined ? [] : ['--testTimeout=600000', '--hookTime
 
 const options = { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] };
 const started = performance.now();
-const checked = spawnSync(PINNED_NODE, ['scripts/check.ts', '--without-tree'], options).status === 0;
-
-// The pages that the end-to-end tests open.
-const built = spawnSync(PINNED_NODE, ['packages/console/bin/build.mjs'], options).status === 0;
-
-// The command that tests start as processes.
+/** Runs a script; resolves to whether it succeeded. */
+const step = (...args) =>
+  new Promise((resolve) => {
+    const child = spawn(PINNED_NODE, args, options);
+    child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0));
+  });
 const COMMAND = join(ROOT, 'node_modules', '.cache', 'licet');
-const packed = spawnSync(PINNED_NODE, ['scripts/pack.ts', '--open', COMMAND], options).status === 0;
+
+/** The pages that the end-to-end tests open, and then the command that tests start as processes, with the pages in it. */
+async function build() {
+  const pages = await step('packages/console/bin/build.mjs');
+  return [pages, pages && (await step('scripts/pack.ts', '--open', COMMAND))];
+}
+
+// Building keeps one core busy; the checks have the other meanwhile.
+const [checked, [built, packed]] = await Promise.all([step('scripts/check.ts', '--without-tree'), build()]);
 
 const folder = mkdtempSync(join(tmpdir(), 'licet-test-'));
 const report = join(folder, 'report.json');
@@ -47,7 +55,7 @@ const ran = spawnSync(
   ],
   {
     ...options,
-    env: environment({ LICET_TEST_COMMAND: join(COMMAND, 'bin', 'licet.js') }),
+    env: { ...env, LICET_TEST_COMMAND: join(COMMAND, 'bin', 'licet.js') },
     timeout: VITEST_LIMIT_MS,
     killSignal: 'SIGKILL',
   },

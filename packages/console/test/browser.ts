@@ -55,7 +55,7 @@ export async function aStage(options: Partial<OpenPlaneOptions> = {}): Promise<S
     controlPort: 0,
     publicPort: 0,
     solo: true,
-    deadlineMs: 10_000,
+    deadlineMs: 30_000,
     ...options,
   });
   const token = plane.operatorToken!;
@@ -114,7 +114,7 @@ export async function aPage(
   });
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(40_000);
   const faults: string[] = [];
   const own = [stage.url, stage.publicUrl].map((url) => new URL(url).origin);
   page.on('console', (message) => {
