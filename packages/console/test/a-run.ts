@@ -2,7 +2,7 @@
 // it is compared with what is counted here.
 import { join } from 'node:path';
 import { base64url, jwkThumbprint } from '@licet/evidence';
-import { newPrivateJwk, publicHalf, type PinnedPlane } from '@licet/api';
+import { newPrivateJwk, PlaneError, publicHalf, type ExecutionRequest, type PinnedPlane } from '@licet/api';
 import { createDoor, openExecution, processMemory, type OpenedExecution } from '@licet/sdk';
 import { aBundle } from './a-bundle.ts';
 import type { Stage } from './browser.ts';
@@ -27,6 +27,17 @@ export interface MadeRun {
 
 const DOOR = { grade: 'in-process', confine: 'none', bound: ['input', 'resource'] } as const;
 const random = (): string => base64url(crypto.getRandomValues(new Uint8Array(16)));
+
+/** Asks again where a busy machine could not decide in time: nothing has happened then. */
+async function untilDecided<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof PlaneError && error.code === 'overloaded')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}
 
 interface Worker {
   readonly subject: string;
@@ -59,17 +70,20 @@ export async function aRun(
     const client = await stage.plane.as({ key });
     const boss = workers[Math.floor((at - 1) / 6)];
     const door = boss?.client ?? client;
-    const session = await openExecution(createDoor(door, { ...door.pinned, memory }, { deadlineMs: 9_000 }), {
-      action: 'licet/session',
-      arguments: {},
-      claim: DOOR,
-      ...(boss === undefined
-        ? {}
-        : {
-            parent: boss.session.executionId,
-            child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) },
-          }),
-    });
+    const session = await openExecution(
+      createDoor(door, { ...door.pinned, memory }, { deadlineMs: 30_000 }),
+      {
+        action: 'licet/session',
+        arguments: {},
+        claim: DOOR,
+        ...(boss === undefined
+          ? {}
+          : {
+              parent: boss.session.executionId,
+              child: { agent: made.subject, jkt: jwkThumbprint(publicHalf(key)) },
+            }),
+      },
+    );
     workers.push({ subject: made.subject, client, session });
   }
   let [executions, denied, held, halted] = [workers.length, 0, 0, 0];
@@ -80,7 +94,7 @@ export async function aRun(
       order % 41 === 7 ? 'deny' : order % 97 === 11 ? 'hold' : order % 131 === 17 ? 'halt' : 'allow';
     const path = join(stage.workspace, `f${order}.txt`);
     const instance = random();
-    const answer = await client.request({
+    const request: ExecutionRequest = {
       action: kind === 'hold' ? 'files/move_file' : 'files/write_file',
       arguments:
         kind === 'hold'
@@ -91,7 +105,8 @@ export async function aRun(
       instance,
       start: true,
       door: DOOR,
-    });
+    };
+    const answer = await untilDecided(() => client.request(request));
     if (answer.verdict === 'deny') {
       if (kind !== 'deny')
         throw new Error(`denied: ${answer.code}, its session: ${session.haltReason ?? 'runs'}`);

@@ -130,11 +130,11 @@ describe('the command door', () => {
   });
 
   it('a refused renewal ends the command and what it started', async () => {
-    const { plane, door } = aPlane({ ttlMs: 900, renew: () => ({ ...deny, code: 'contained' }) });
+    const { plane, door } = aPlane({ ttlMs: 3_000, renew: () => ({ ...deny, code: 'contained' }) });
     const from = performance.now();
     const end = await execGoverned({ plane: door, argv: ['sh', '-c', 'sleep 30 & sleep 30'] });
     expect(end).toMatchObject({ haltCode: 'contained' });
-    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(performance.now() - from).toBeLessThan(20_000);
     expect(plane.reports).toMatchObject([{ status: 'halted', reason: 'contained' }]);
   });
 

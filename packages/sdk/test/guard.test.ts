@@ -468,7 +468,8 @@ describe('the lease: what runs is stopped', () => {
     ['a refusal to renew', { renew: () => deny }, 'contained'],
   ];
   it.each(cases)('%s ends it', async (_title, bends, code) => {
-    const plane = anAdversary({ ttlMs: 300, ...bends });
+    // Long enough to be asked for a renewal where the answer to that is what ends it.
+    const plane = anAdversary({ ttlMs: code === 'lease_ended' ? 600 : 3_000, ...bends });
     const halted = await halt(guard(aDoor(plane), 'files/write_file', untilHalted)({}));
     expect(halted).toMatchObject({ code, stopped: true });
     expect(plane.reports).toMatchObject([{ status: 'halted', reason: code }]);
@@ -535,16 +536,16 @@ describe('the lease: what runs is stopped', () => {
 
   it('rule 31: the time that the decision took is part of the lease', async () => {
     const plane = anAdversary({
-      ttlMs: 900,
+      ttlMs: 3_000,
       answer: async (a) => {
-        await sleep(300);
+        await sleep(1_500);
         return a;
       },
       renew: () => new Promise(() => undefined),
     });
     const from = performance.now();
-    await halt(guard(aDoor(plane, { deadlineMs: 2_000 }), 'files/write_file', untilHalted)({}));
-    expect(performance.now() - from).toBeLessThan(1_150);
+    await halt(guard(aDoor(plane), 'files/write_file', untilHalted)({}));
+    expect(performance.now() - from).toBeLessThan(4_400);
   });
 
   it("the caller's signal stops it, and so does the end of the execution around it", async () => {

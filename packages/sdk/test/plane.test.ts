@@ -19,7 +19,7 @@ const aDoor = (settings: DoorSettings = {}): Door =>
   createDoor(
     fixture.plane,
     { ...fixture.plane.pinned, memory: fileMemory(fixture.folder.stateDir) },
-    { deadlineMs: 5_000, ...settings },
+    { deadlineMs: 20_000, ...settings },
   );
 const writer = (door: Door) =>
   guard(
@@ -71,9 +71,27 @@ describe('the guard with a real plane', () => {
   });
 
   it('many at once run once each', async () => {
-    const write = writer(aDoor());
+    const runs: string[] = [];
+    const write = guard(
+      aDoor(),
+      'files/write_file',
+      async (args: { readonly path: string; readonly content: string }) => {
+        runs.push(args.content);
+        await writeFile(args.path, args.content);
+      },
+    );
     const names = Array.from({ length: 20 }, (_, at) => `many-${at}`);
-    await Promise.all(names.map((name) => write({ path: inside(name), content: name })));
+    // On a busy machine some come too late to be decided: nothing has run, and they are asked again.
+    const asked = async (name: string): Promise<void> => {
+      for (let tries = 0; ; tries += 1)
+        try {
+          return await write({ path: inside(name), content: name });
+        } catch (error) {
+          if (tries === 50 || !(error instanceof Denied) || error.code !== 'plane_unreachable') throw error;
+        }
+    };
+    await Promise.all(names.map(asked));
+    expect(runs.toSorted()).toEqual(names.toSorted());
     expect(names.map((name) => readFileSync(inside(name), 'utf8'))).toEqual(names);
   });
 
@@ -149,7 +167,8 @@ describe('the guard with a real plane', () => {
     expect(answer.verdict).toBe('done');
     const error = await running;
     expect(error).toBeInstanceOf(Halted);
-    expect(performance.now() - from).toBeLessThan(3_000);
+    // Sooner than the beat of a lease of 30 s would have told it.
+    expect(performance.now() - from).toBeLessThan(9_000);
     expect((await denial(writer(aDoor())({ path: inside('after.txt'), content: 'x' }))).code).toBe(
       'contained',
     );

@@ -202,7 +202,7 @@ test('closing drains: what is under way is answered, what comes later is not', a
   const began = performance.now();
   await fixture.plane.close();
   expect((await waiting).json).toMatchObject({ executionId, state: 'running' });
-  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(performance.now() - began).toBeLessThan(25_000);
   await expect(raw(fixture.url, 'GET', '/status')).rejects.toThrow();
   await expect(fixture.plane.request(aRequest(fixture))).rejects.toMatchObject({ code: 'unreachable' });
   fixture.folder.remove();
