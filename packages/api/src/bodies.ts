@@ -271,6 +271,11 @@ export const AuthorKeysBody = closed({
     { minItems: 1, maxItems: 4 },
   ),
 });
+/** Where passkeys are used: a name that covers the exact addresses of the console. */
+export const RelyingPartyBody = closed({
+  id: Type.String({ minLength: 1, maxLength: 253 }),
+  origins: Type.Array(Type.String({ minLength: 8, maxLength: 300 }), { minItems: 1, maxItems: 16 }),
+});
 export const NoticeBody = closed({
   kind: Code,
   digest: Digest,

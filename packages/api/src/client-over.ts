@@ -133,6 +133,8 @@ export function clientOver({ call, events, close, audience }: ClientParts): Plan
     revokeMandate: (mandate) => call('revokeMandate', { ...id(mandate), body: {} }),
     organisation: () => call('organisation', {}),
     changeOrgKey: (change) => call('changeOrgKey', { body: change }),
+    changeRelyingParty: ({ id: name, origins }) =>
+      call('changeRelyingParty', { body: { id: name, origins } }),
     me: () => call('me', {}),
     authors: async () => (await call('authors', {})).items,
     changeAuthors: (changes) => call('changeAuthors', { body: { changes } }),

@@ -223,6 +223,11 @@ export interface PlaneClient {
     readonly key: string;
     readonly sig: { readonly by: string; readonly sig: string };
   }): Promise<OperatorAnswer>;
+  /** Records where passkeys are to be used from now on; takes a second person, and every trust file by hand. */
+  changeRelyingParty(rp: {
+    readonly id: string;
+    readonly origins: readonly string[];
+  }): Promise<OperatorAnswer>;
   /** Who is calling. */
   me(): Promise<{ readonly subject: string; readonly kind: string; readonly roles: readonly string[] }>;
   /** The keys by which bundles are signed: those that count, and those that did. */

@@ -737,6 +737,15 @@ export const ROUTES = {
     answer: answer.ReplayedAnswer,
     summary: 'Decide recorded decisions again under another bundle',
   },
+  changeRelyingParty: {
+    ...post,
+    ...control,
+    path: '/v1/relying-party',
+    who: OPERATOR,
+    body: body.RelyingPartyBody,
+    answer: answer.OperatorAnswers,
+    summary: 'Record where passkeys are to be used from now on; trust files follow by hand',
+  },
   notice: {
     ...post,
     ...control,

@@ -10,6 +10,7 @@ import {
   formatTrust,
   parseTrust,
   type Json,
+  type RelyingParty,
   type Trust,
   type TrustedLog,
 } from '@licet/evidence';
@@ -91,6 +92,16 @@ export async function pinLogs(logs: readonly TrustedLog[]): Promise<readonly Sta
   const added = logs.filter((_, at) => found[at] === 'new');
   if (added.length > 0) await replaceStore({ v: 1, logs: [...(store?.logs ?? []), ...added] });
   return found;
+}
+
+/**
+ * Replaces where passkeys of a pinned log are believed; its keys stay as they are. What was approved at an address that is
+ * no longer named does not verify under this store. @throws CliError `ERR_CLI_TRUST`, `ERR_CLI_TRUST_UNKNOWN`
+ */
+export async function believeRelyingParty(origin: string, rp: RelyingParty): Promise<void> {
+  const log = await pinnedLog(origin);
+  const { logs } = (await readTrustStore())!;
+  await replaceStore({ v: 1, logs: logs.map((one) => (one.origin === origin ? { ...log, rp } : one)) });
 }
 
 async function replaceStore(trust: Trust): Promise<void> {

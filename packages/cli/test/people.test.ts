@@ -44,6 +44,21 @@ it('a person who is added later signs in to the console with their own token, un
   expect(await (await post('/v1/login', { token: next.token })).json()).toMatchObject({ subject });
 });
 
+it('where passkeys are used is changed with the plane, and then in the trust store', async () => {
+  const at = 'https://localhost:9443';
+  const ran = await place.run('trust', 'rp', '--rp-origin', at, 'https://localhost:7443', '--yes', '--json');
+  expect([ran.code, ran.json()]).toMatchObject([
+    0,
+    { rp: { id: 'localhost', origins: [at, 'https://localhost:7443'] } },
+  ]);
+  const wrong = await place.run('trust', 'rp', '--rp-origin', 'https://evil.example', '--yes', '--json');
+  expect(wrong.error().code).toBe('ERR_SERVER_RP');
+  const { logs } = (await place.run('trust', 'list', '--json')).json<{
+    readonly logs: readonly { readonly rp: { readonly origins: readonly string[] } }[];
+  }>();
+  expect(logs[0]!.rp.origins).toEqual([at, 'https://localhost:7443']);
+});
+
 it('the token stays while it is all there is; with a passkey it is retired, and the passkey still signs in', async () => {
   const alone = await place.run('operator', 'retire-token', '--yes', '--json');
   expect([alone.code, alone.error().code]).toEqual([3, 'ERR_CLI_LAST_KEY']);

@@ -1,6 +1,6 @@
 // Operating: what people do to the plane takes the road of every execution, decided by the built-in operator policy
 // (RULE 34).
-import { base64url, idemDigest, instanceDigest, type Json } from '@licet/evidence';
+import { base64url, idemDigest, instanceDigest, relyingPartyDigest, type Json } from '@licet/evidence';
 import { answered, refusedUnrecorded } from './answers.ts';
 import { checkAuthorKeys } from './authors.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
@@ -138,6 +138,7 @@ async function asLogged(context: PlaneContext, effect: Effect): Promise<Effect> 
     const { value } = effect.settings;
     return { ...effect, settings: { digest: settingsDigest(context.tenantKey, value), value } };
   }
+  if (effect.op === 'relying-party') return { ...effect, digest: relyingPartyDigest(context.origin, effect) };
   return effect.op === 'fact' ? checkedFact(context, effect) : effect;
 }
 

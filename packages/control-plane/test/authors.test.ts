@@ -93,6 +93,9 @@ describe("rule 20: authors' keys by the log", () => {
       change('retire', 'author', 'next'),
     );
     expect(await operate(w, rotation)).toBe('operated');
+    const known = await w.plane.authors();
+    await w.store.rebuild();
+    expect(await w.plane.authors()).toEqual(known);
     expect((await w.all('key')).slice(-2).map(({ op, subject }) => [op, subject])).toEqual([
       ['add', 'author-1'],
       ['retire', undefined],

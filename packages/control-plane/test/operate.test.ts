@@ -4,6 +4,7 @@ import {
   base64url,
   canonicalBytes,
   leafHash,
+  relyingPartyDigest,
   verifyCommitment,
   type Entry,
   type Json,
@@ -107,6 +108,18 @@ describe('operating', () => {
     const { exec } = reply as { exec: string };
     await world.approve(exec, (await world.row(exec)).hold!.leaf, 'second-person', 'operator-2');
     expect(word(await world.plane.operate(as('operator-1'), { op: 'lift', leaf: other }))).toBe('hold:held');
+  });
+  test('rule 34: where passkeys are used takes two, and is not said by one as another notice', async () => {
+    const world = await aWorld();
+    const rp = { id: 'plane.example', origins: ['https://plane.example'] };
+    const effect = { op: 'relying-party', ...rp, digest: '' } as const;
+    expect(word(await world.together(effect))).toBe('operated');
+    const [notice] = await world.all('notice');
+    expect(notice).toMatchObject({ kind: 'relying_party', digest: relyingPartyDigest(ORIGIN, rp) });
+    const other = { ...effect, origins: ['https://evil.plane.example'] };
+    expect(word(await world.plane.operate(as('operator-1'), other))).toBe('hold:held');
+    const same = { op: 'notice', notice: 'relying_party', digest: notice!.digest } as const;
+    expect(word(await world.plane.operate(as('operator-1'), same))).toBe('conflict:reserved_notice');
   });
   test('rule 34: a plane initialised solo needs one', async () => {
     const world = await aWorld({ people: 1 });

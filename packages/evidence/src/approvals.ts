@@ -110,6 +110,18 @@ export function approvalChallenge(subject: ApprovalSubject, { batch }: Pick<Asse
   return approvalBatchDigest(batch);
 }
 
+/**
+ * Returns the digest by which a `notice` of kind `relying_party` names where passkeys of a log are to be used from then
+ * on: SHA-256("licet/relying-party/v1\n" ‖ JCS{origin, id, origins}), the origins sorted.
+ */
+export const relyingPartyDigest = (origin: string, { id: name, origins }: RelyingParty): string =>
+  base64url(
+    sha256(
+      utf8(domainTag('relying-party')),
+      canonicalBytes({ origin, id: name, origins: [...origins].sort() }),
+    ),
+  );
+
 /** Returns the digest under which an `approval` entry names its assertion: SHA-256("licet/assertion/v1\n" ‖ JCS). */
 export function assertionDigest(assertion: Assertion): string {
   return base64url(sha256(utf8(domainTag('assertion')), canonicalBytes(assertion as unknown as Json)));

@@ -235,6 +235,7 @@ export {
   approvalBatchDigest,
   approvalChallenge,
   approvalDigest,
+  relyingPartyDigest,
   assertionDigest,
   credentialDigest,
   verifyApproval,

@@ -1,9 +1,10 @@
 /** Handlers of people's passkeys: made, removed, invited to; and what one signs to approve (RULE 22). */
-import { approvalDigest, NAME, type Json } from '@licet/evidence';
+import { approvalDigest, NAME, type Json, type RelyingParty } from '@licet/evidence';
 import type { ExecutionRow, IdentityRow } from '@licet/control-plane';
 import { PlaneError } from '@licet/api';
 import { known, notFound, readsArguments, type Context, type Handlers, type Parts } from './handlers.ts';
-import type { Enrolment, Registration } from './passkeys.ts';
+import { ServerError } from './errors.ts';
+import { requireRelyingParty, type Enrolment, type Registration } from './passkeys.ts';
 import { presentOperated } from './present.ts';
 
 /** The group of the built-in rule that some operator actions need a second person (RULE 34). */
@@ -63,6 +64,19 @@ export function passkeyHandlers({ plane, store, passkeys }: Parts): Handlers {
       const owner = await plane.passkey(context.id);
       if (owner === undefined) throw notFound();
       const effect = { op: 'passkey', change: 'remove', subject: owner.subject, id: context.id } as const;
+      return presentOperated(await plane.operate({ subject, jkt }, effect));
+    },
+    async changeRelyingParty(context) {
+      const { subject, jkt } = known(context);
+      const rp = context.body as RelyingParty;
+      try {
+        requireRelyingParty(rp);
+      } catch (error) {
+        if (!(error instanceof ServerError)) throw error;
+        throw new PlaneError('schema', `schema: ${error.message}`, { cause: error });
+      }
+      // RULE 42: the digest is the plane's to make.
+      const effect = { op: 'relying-party', ...rp, digest: '' } as const;
       return presentOperated(await plane.operate({ subject, jkt }, effect));
     },
     async invite(context) {

@@ -55,6 +55,7 @@ export {
   signOrgKeyChange,
   type OrganisationFolder,
 } from './organisation.ts';
+export { requireRelyingParty } from './passkeys.ts';
 export { hostResolver, pathObjection } from './resolver.ts';
 export { workerEvaluator, type WorkerEvaluator, type WorkerEvaluatorOptions } from './evaluator.ts';
 export { STOP_FILE } from './emergency.ts';

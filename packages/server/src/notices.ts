@@ -15,16 +15,21 @@ export interface Notice {
   readonly atMs: number;
 }
 
-/** The operation that appends one; see `control-plane`. */
-const ACTION = 'licet/notice';
+/** The operations that append one; see `control-plane`. */
+const ACTIONS = ['licet/notice', 'licet/relying-party'] as const;
 /** An operation appends permit, start, its effect and outcome in one commit. */
 const MAX_BETWEEN = 8;
 
 /** Returns the newest notices, newest first. */
 export async function noticesOf(store: Pick<Store, 'list' | 'log'>, limit = 50): Promise<readonly Notice[]> {
-  const rows = await store.list({ kind: 'execution', where: { action: ACTION }, limit });
-  const found = await Promise.all(rows.map(({ value }) => noticeOf(store, value as ExecutionRow)));
-  return found.filter((notice) => notice !== undefined);
+  const rows = await Promise.all(
+    ACTIONS.map((action) => store.list({ kind: 'execution', where: { action }, limit })),
+  );
+  const found = await Promise.all(rows.flat().map(({ value }) => noticeOf(store, value as ExecutionRow)));
+  return found
+    .filter((notice) => notice !== undefined)
+    .toSorted((a, b) => b.index - a.index)
+    .slice(0, limit);
 }
 
 async function noticeOf({ log }: Pick<Store, 'log'>, row: ExecutionRow): Promise<Notice | undefined> {

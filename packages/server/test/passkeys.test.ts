@@ -4,7 +4,14 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { approvalDigest, parseEntry, verifyBundle, verifyCommitment, type EntryOf } from '@licet/evidence';
+import {
+  approvalDigest,
+  parseEntry,
+  relyingPartyDigest,
+  verifyBundle,
+  verifyCommitment,
+  type EntryOf,
+} from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import { connect, newPrivateJwk } from '@licet/api';
 import { softAuthenticator, type Bent, type SoftAuthenticator } from '../../cli/src/demo/authenticator.ts';
@@ -74,6 +81,28 @@ async function invited(
   const { invitation } = await fixture.operator.invite(made.subject!);
   return { subject: made.subject!, invitation };
 }
+
+test('another place for passkeys is recorded by its digest, refused where browsers would, and believed by nobody by itself', async () => {
+  const rp = { id: 'localhost', origins: ['http://localhost:4999', SITE.origin] };
+  const done = await fixture.operator.changeRelyingParty(rp);
+  expect(done.verdict).toBe('done');
+  const digest = relyingPartyDigest(fixture.plane.origin, rp);
+  expect(await fixture.operator.notices()).toContainEqual(
+    expect.objectContaining({ kind: 'relying_party', digest }),
+  );
+  for (const wrong of [
+    { id: '127.0.0.1', origins: ['http://127.0.0.1:4840'] },
+    { id: 'localhost', origins: ['https://evil.example'] },
+    { id: 'plane.example', origins: ['http://plane.example'] },
+  ])
+    await expect(fixture.operator.changeRelyingParty(wrong)).rejects.toMatchObject({ code: 'schema' });
+  // What takes two people elsewhere is not said by one as an ordinary notice.
+  await expect(fixture.operator.notice('relying_party', digest)).rejects.toMatchObject({ code: 'conflict' });
+  // The trust file decides: nothing is asked at the new place before somebody believes it there.
+  const passkey = softAuthenticator({ ...SITE, origin: 'http://localhost:4999' });
+  const { invitation } = await fixture.operator.invite('u-operator');
+  expect((await register(passkey, { invitation })).status).toBeGreaterThanOrEqual(400);
+});
 
 describe('a passkey', () => {
   test('is made by an invited person, signs them in, and approves what is then verified offline', async () => {

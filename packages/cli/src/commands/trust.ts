@@ -1,17 +1,27 @@
 /**
- * `licet trust add | list | check`: whom this user believes, and whether a log only grew since it was last seen
+ * `licet trust add | list | check | rp`: whom this user believes, and whether a log only grew since it was last seen
  * (RULE 8, 43). The file comes by a way the user trusts; nothing is pinned from what is being checked.
  */
 import type { Command } from 'commander';
-import { parseVkey, trustedPolicy, type TrustedLog } from '@licet/evidence';
+import { parseVkey, trustedPolicy, type RelyingParty, type TrustedLog } from '@licet/evidence';
+import { tellAnswer } from '../answers.ts';
 import { checkSource, rememberedHead, userMemory, verifiedHead, type AppendOnly } from '../append-only.ts';
+import { withAttached } from '../attach.ts';
 import { action, confirm, withJson, withPlane, type CommonOptions } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { fetchBytes, planeSource, sourceAt, type LogSource } from '../log-source.ts';
 import type { Output } from '../output.ts';
 import { readInput } from '../places.ts';
-import { parse, pinLogs, pinnedLog, readTrustStore, standings, trustStorePath } from '../trust-store.ts';
+import {
+  believeRelyingParty,
+  parse,
+  pinLogs,
+  pinnedLog,
+  readTrustStore,
+  standings,
+  trustStorePath,
+} from '../trust-store.ts';
 
 const MAX_TRUST_BYTES = 4 * 1_048_576;
 
@@ -21,6 +31,7 @@ export function addTrust(program: Command): void {
   addAdd(trust);
   addList(trust);
   addCheck(trust);
+  addRp(trust);
 }
 
 function addAdd(trust: Command): void {
@@ -141,6 +152,64 @@ function addCheck(trust: Command): void {
         },
       ),
     );
+}
+
+interface RpOptions extends CommonOptions {
+  readonly rpOrigin: readonly string[];
+  readonly rpId?: string;
+  readonly here?: string;
+  readonly yes?: boolean;
+}
+
+function addRp(trust: Command): void {
+  withPlane(trust.command('rp'))
+    .summary('change where passkeys of a plane are used and believed')
+    .description(
+      'Record with the plane where its console will be, which takes a second person, and then believe it in this trust\n' +
+        'store. Restart the plane with it. Keep the old address in the list for as long as approvals made there are to verify.\n' +
+        'Whoever else believes the log runs it with --here.',
+    )
+    .requiredOption('--rp-origin <origin...>', 'every address of the console where passkeys count')
+    .option(
+      '--rp-id <name>',
+      'name that passkeys are bound to (default: as before); another one makes all of them useless',
+    )
+    .option('--here <log>', 'change this trust store only, for the log of this origin; nothing is asked')
+    .option('--yes', 'do it without asking')
+    .action(
+      action<RpOptions>(async ({ options, out }) => {
+        if (options.here !== undefined) {
+          const rp = await nextRp(options.here, options);
+          await confirm(out, `Believe passkeys of ${options.here} at ${rp.origins.join(', ')}?`, options.yes);
+          await believeRelyingParty(options.here, rp);
+          return told(out, options.here, rp);
+        }
+        return withAttached(options, async ({ client, origin }) => {
+          const rp = await nextRp(origin, options);
+          await confirm(out, `Use passkeys of ${origin} at ${rp.origins.join(', ')}?`, options.yes);
+          const answer = await client.changeRelyingParty(rp);
+          if (answer.verdict !== 'done') return tellAnswer(out, answer, '');
+          await believeRelyingParty(origin, rp);
+          return told(out, origin, rp);
+        });
+      }),
+    );
+}
+
+async function nextRp(origin: string, { rpOrigin, rpId }: RpOptions): Promise<RelyingParty> {
+  const id = rpId ?? (await pinnedLog(origin)).rp?.id ?? URL.parse(rpOrigin[0]!)?.hostname;
+  if (id === undefined) throw new CliError('ERR_CLI_USAGE', `${rpOrigin[0]} is no origin`);
+  const rp = { id, origins: rpOrigin };
+  const { requireRelyingParty } = await import('@licet/server');
+  requireRelyingParty(rp);
+  return rp;
+}
+
+function told(out: Output, origin: string, rp: RelyingParty): ExitCode {
+  out.document({ ok: true, origin, rp: { ...rp } });
+  out.line(`${out.style('good', '✓')} passkeys of ${origin}: ${rp.id} at ${rp.origins.join(', ')}`);
+  out.line('Next: restart the plane with this trust store.');
+  return EXIT.ok;
 }
 
 async function sourceFor(

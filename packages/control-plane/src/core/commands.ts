@@ -335,6 +335,13 @@ export type Effect =
       readonly reason: string;
     }
   | { readonly op: 'clock' }
+  /** Where passkeys are to be used from now on; trust files follow by hand. Prepare fills in the digest. */
+  | {
+      readonly op: 'relying-party';
+      readonly id: string;
+      readonly origins: readonly string[];
+      readonly digest: string;
+    }
   /** Ends this log in favour of another: its origin, its log key, and its other keys in vkey form (RULE 7). */
   | {
       readonly op: 'succeed';

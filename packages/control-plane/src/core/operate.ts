@@ -43,6 +43,8 @@ export const OPERATOR_POLICY = {
   'org-key': { role: 'operator', people: 1 },
   // Beside an author's signature: whoever may sign decides what decides.
   'author-key': { role: 'author', people: 2 },
+  // At whose address people sign is as much as whose keys count.
+  'relying-party': { role: 'operator', people: 2 },
   // People see to their own; see `mayOperate`.
   passkey: { role: 'operator', people: 1 },
   // In the name of one's own group only; an operator may end any.
@@ -304,6 +306,10 @@ function perform(
       contain(draft, { scope: { kind: 'everything', id: '*' }, cause: 'operator', by });
       return { leaf };
     }
+    case 'relying-party':
+      return {
+        leaf: draft.append('notice', { kind: 'relying_party', digest: effect.digest, by: by[0]! }).leaf,
+      };
     case 'notice':
       return {
         leaf: draft.append('notice', { kind: effect.notice, digest: effect.digest, by: by[0]! }).leaf,
@@ -420,8 +426,11 @@ function impossible(draft: Draft, effect: Effect, actor: IdentityRow): string | 
       return impossibleStanding(draft, effect, actor.subject);
     case 'succeed':
       return effect.origin === draft.plane.origin ? 'same_origin' : undefined;
-    case 'contain':
     case 'notice':
+      // What takes two people is not said by one under another name.
+      return effect.notice === 'relying_party' ? 'reserved_notice' : undefined;
+    case 'contain':
+    case 'relying-party':
     // Prepare has looked at it under the same fence: signatures are not the core's to check.
     case 'org-key':
     case 'author-key':
