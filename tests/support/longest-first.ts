@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONG: readonly string[] = [
   'simulator/test/simulate.test.ts',
   'tests/kill/kill.test.ts',
+  'packages/policy/test/slices.test.ts',
   'tests/races/containment.test.ts',
   'packages/cli/test/plane.test.ts',
   'packages/control-plane/test/delegation.test.ts',
