@@ -10,7 +10,7 @@ import type { Plant } from './delegation-core.ts';
 import { casts, play, TOOLS } from './delegation-graph.ts';
 
 const all = casts(64);
-const GRAPHS = Number(process.env['LICET_GRAPHS'] ?? 3_000);
+const GRAPHS = Number(process.env['LICET_GRAPHS'] ?? 10_000);
 
 test(
   `rule 17: in ${GRAPHS} random delegation graphs nobody gets more than everyone above, and budgets add up`,
