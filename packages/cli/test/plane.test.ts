@@ -4,10 +4,12 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tilePath } from '@licet/evidence';
+import type { Exported } from '../src/export-tiles.ts';
 import { engineUnderTest } from '../../store/test/under-test.ts';
 import { aPlace, type Place, type Ran } from './process.ts';
 
@@ -136,6 +138,35 @@ describe('a plane, as its operator meets it', () => {
     expect((await place.run('trust', 'check', '--from', 'tree', '--json')).json()).toMatchObject({
       status: 'pass',
     });
+  });
+
+  it('an export goes on where it was cut short, keeps what is there, and promises nothing that is not', async () => {
+    const tree = join(place.folder, 'tree');
+    const exported = async () => (await place.run('log', 'export', 'tree', '--json')).json<Exported>();
+    const whole = await exported();
+    const before = await readFile(join(tree, 'checkpoint'), 'utf8');
+    expect(whole.written).toBeLessThan(whole.files);
+    // Nothing new: the checkpoint alone is written again.
+    expect(await exported()).toMatchObject({ size: whole.size, written: 1 });
+
+    // Cut short: a tile is gone, half of another lies beside its name.
+    const tile = join(tree, tilePath({ level: 0, index: 0, width: whole.size }));
+    await rm(tile);
+    await writeFile(`${tile}.new`, 'half');
+    expect(await exported()).toMatchObject({ size: whole.size, written: 2 });
+
+    // A tile that is not of this log: the checkpoint that is there stays.
+    const bytes = await readFile(tile);
+    bytes[0]! ^= 1;
+    await writeFile(tile, bytes);
+    const refused = await place.run('log', 'export', 'tree', '--json');
+    expect([refused.code, refused.error().code]).toEqual([4, 'ERR_CLI_LOG']);
+    expect(await readFile(join(tree, 'checkpoint'), 'utf8')).toBe(before);
+
+    // Another log's folder is not touched.
+    await rm(tile);
+    await writeFile(join(tree, 'checkpoint'), before.replace(whole.origin, 'licet.test/another'));
+    expect((await place.run('log', 'export', 'tree', '--json')).error().code).toBe('ERR_CLI_EXISTS');
   });
 
   it('fsck computes the log again while the plane runs', async () => {

@@ -1,16 +1,6 @@
 /** `licet log fsck | tail | export`: the log computed again, followed, and written out as static tlog-tiles. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import {
-  base64url,
-  parseCheckpoint,
-  parseNote,
-  tilePath,
-  TILE_WIDTH,
-  tileWidth,
-  type Entry,
-} from '@licet/evidence';
+import { base64url, type Entry } from '@licet/evidence';
 import { requirePlane, withAttached } from '../attach.ts';
 import { action, withPlane } from '../command.ts';
 import { CliError } from '../errors.ts';
@@ -130,51 +120,28 @@ function addExport(log: Command): void {
   withPlane(log.command('export'))
     .summary('write the log as a static tlog-tiles tree')
     .description(
-      'Write checkpoint, tile/… and tile/entries/… into a folder, as any static server can serve them.',
+      'Write checkpoint, tile/… and tile/entries/… into a folder, as any static server or object store can serve them.\n' +
+        'Files are written once and never change; an export that was cut short goes on. The checkpoint comes last, when\n' +
+        'its root was computed from the tiles in the folder.',
     )
-    .argument('<dir>', 'a new or earlier export; full tiles that are there are kept')
+    .argument('<dir>', 'a new or earlier export; what is there is kept')
     .option('--hashes', 'only hashes, no entries: what the public listener serves')
     .action(
       action<{ readonly hashes?: boolean }>(({ options, out }, dir) =>
         withAttached(options, async ({ client }) => {
-          const { note } = await client.checkpoint();
-          const { origin, size } = parseCheckpoint(parseNote(note).text);
-          const paths = exportPaths(size, options.hashes !== true);
           const progress = out.progress('export');
-          let done = 0;
-          for (const path of paths) {
-            const bytes = await client.tile(path);
-            // Fail closed: an export with a hole would look complete.
-            if (bytes === undefined)
-              throw new CliError('ERR_CLI_LOG', `the plane does not serve ${path} of size ${size}`);
-            const file = join(dir!, path);
-            await mkdir(dirname(file), { recursive: true });
-            await writeFile(file, bytes);
-            progress.at(++done, paths.length);
-          }
+          const { exportTiles } = await import('../export-tiles.ts');
+          const { origin, size, files, written } = await exportTiles(client, dir!, {
+            entries: options.hashes !== true,
+            progress: (done, total) => progress.at(done, total),
+          });
           progress.end();
-          // Last: a checkpoint must not promise tiles that are not there yet.
-          await mkdir(dir!, { recursive: true });
-          await writeFile(join(dir!, 'checkpoint'), note);
-          out.document({ ok: true, dir, origin, size, files: paths.length + 1 });
-          out.line(`${out.style('good', '✓')} ${origin}, size ${size}: ${paths.length + 1} files in ${dir}`);
+          out.document({ ok: true, dir, origin, size, files, written });
+          out.line(
+            `${out.style('good', '✓')} ${origin}, size ${size}: ${files} files in ${dir}, ${written} new`,
+          );
           return EXIT.ok;
         }),
       ),
     );
-}
-
-/** Every tile of a tree of `size` leaves, and its entry bundles. */
-function exportPaths(size: number, entries: boolean): readonly string[] {
-  const paths: string[] = [];
-  const levels: (number | 'entries')[] = entries ? ['entries'] : [];
-  for (let level = 0, nodes = size; nodes > 0; level++, nodes = Math.floor(nodes / TILE_WIDTH))
-    levels.push(level);
-  for (const level of levels)
-    for (let index = 0; ; index++) {
-      const width = tileWidth(level, index, size);
-      if (width === 0) break;
-      paths.push(tilePath({ level, index, width }));
-    }
-  return paths;
 }
