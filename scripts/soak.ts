@@ -83,6 +83,17 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 30,
   },
   {
+    name: 'mixed',
+    claim:
+      'N minutes of mixed load on a server on SQLite and on two replicas over PostgreSQL leak nothing: the heap after a collection grows by less than 1 MB a minute once caches are full (4 before), descriptors and handles stay, the logs are whole.',
+    by: {
+      program: 'tests/mixed/run.ts',
+      args: (number) => [String(number)],
+      variable: 'LICET_MIXED_MINUTES',
+    },
+    number: 30,
+  },
+  {
     name: 'main-job-postgresql',
     claim: 'The main job runs unchanged on PostgreSQL, N times, every claim holding.',
     by: {
