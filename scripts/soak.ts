@@ -83,6 +83,13 @@ const LONG_RUNS: readonly LongRun[] = [
     number: 30,
   },
   {
+    name: 'moves',
+    claim:
+      'A plane of two people moves from SQLite to PostgreSQL by the documented commands; its server is lost; the dump is read and refused as a plane; a new one is up (N walk).',
+    by: { files: ['packages/cli/test/store-lost.test.ts'], variable: 'LICET_MOVES' },
+    number: 1,
+  },
+  {
     name: 'mixed',
     claim:
       'N minutes of mixed load on a server on SQLite and on two replicas over PostgreSQL leak nothing: the heap after a collection grows by less than 1 MB a minute once caches are full (4 before), descriptors and handles stay, the logs are whole.',

@@ -30,6 +30,8 @@ export interface Place {
   run(...args: readonly string[]): Promise<Ran>;
   /** The same with another state folder: somebody else on this machine. */
   runAs(state: string, ...args: readonly string[]): Promise<Ran>;
+  /** The same with more in the environment. */
+  runWith(more: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Ran>;
   start(...args: readonly string[]): ChildProcess;
 }
 
@@ -51,6 +53,7 @@ export async function aPlace(): Promise<Place> {
     env,
     run: (...args) => runProcess(args, env, folder),
     runAs: (state, ...args) => runProcess(args, { ...env, LICET_STATE: join(folder, state) }, folder),
+    runWith: (more, ...args) => runProcess(args, { ...env, ...more }, folder),
     start: (...args) =>
       spawn(process.execPath, [LICET, ...args], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }),
   };
