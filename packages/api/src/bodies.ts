@@ -177,6 +177,8 @@ export const StandingBody = closed({
   scope: AnyJson,
   count: Type.Integer({ minimum: 1, maximum: 1_000 }),
   forMs: Type.Integer({ minimum: 1, maximum: 86_400_000 }),
+  /** By a passkey, over exactly this: the key of the scope's commitment, the end in place of `forMs`, and the assertion. */
+  signed: Type.Optional(closed({ key: Digest, exp: Whole, assertion: AssertionBody })),
   idempotencyKey: Type.Optional(IdempotencyKey),
 });
 export const WebhookBody = closed({

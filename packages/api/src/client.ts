@@ -153,6 +153,8 @@ export interface PlaneClient {
       readonly scope: StandingScope;
       readonly count: number;
       readonly forMs: number;
+      /** A passkey's signature (`standingDigest` of `@licet/evidence`), with the scope's key and the end that it names. */
+      readonly signed?: { readonly key: string; readonly exp: number; readonly assertion: Assertion };
     },
     key?: string,
   ): Promise<OperatorAnswer>;

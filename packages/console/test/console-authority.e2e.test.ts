@@ -188,6 +188,26 @@ test('several holds by one touch of a passkey, each proven by itself', async () 
   }
 }, 120_000);
 
+test('a word in advance is signed as well: the next call like it runs unasked, and is proven', async () => {
+  const move = (name: string) =>
+    ask(stage, {
+      action: 'files/move_file',
+      arguments: { source: join(stage.workspace, name), destination: join(stage.workspace, `${name}.filed`) },
+    });
+  const { executionId } = await move('first');
+  const { page, settle } = second;
+  await page.goto(`${stage.url}/approvals/${executionId}`);
+  await page.getByLabel(/^Type the action to confirm/).fill('files/move_file');
+  await page.getByLabel('Approve the next ones like it as well').check();
+  await page.getByLabel('Touching').selectOption(`anything in ${stage.workspace}`);
+  await page.getByRole('button', { name: /^Approve/ }).click();
+  await expect.poll(async () => (await stage.operator.standing()).length, { timeout: 20_000 }).toBe(1);
+  await settle();
+  const next = await move('next');
+  expect(next.verdict).toBe('allow');
+  expect(await approvalsOf(next.executionId)).toBe('pass');
+}, 120_000);
+
 test('a limit shows what this run has used of it and what is left', async () => {
   const write = (name: string) =>
     ask(stage, { action: WRITE, arguments: { path: join(stage.workspace, name), content: 'x' } });

@@ -7,21 +7,24 @@ import {
   commitNote,
   EvidenceError,
   jwkThumbprint,
+  standingDigest,
   trustedLog,
   verifyAssertion,
   type ApprovalSubject,
   type Assertion,
+  type Passkey,
 } from '@licet/evidence';
 import { answered, conflict } from './answers.ts';
 import { commit } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import { APPROVAL_TTL_MS } from './core/approvals.ts';
-import type { ApproveCommand, Caller } from './core/commands.ts';
+import type { ApproveCommand, Caller, Effect } from './core/commands.ts';
 import type { ExecutionRow, IdentityRow } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered, Plane } from './face.ts';
 import { executionOf } from './look-up.ts';
 import type { PreparedRecord } from './ports.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A person approves or rejects for a group of a hold. */
 export async function approve(
@@ -93,22 +96,49 @@ function subjectOf(
   return { origin, index: row.hold.index, leaf: hold, args: row.args, group, verdict, expires };
 }
 
+/**
+ * Checks what a passkey signed in advance, against the identity that the snapshot holds fast until the commit.
+ * @throws ControlPlaneError `ERR_PLANE_PASSKEY`
+ */
+export async function checkGrant(
+  context: PlaneContext,
+  caller: Caller,
+  effect: Extract<Effect, { readonly op: 'standing'; readonly change: 'grant' }>,
+  snapshot: Snapshot,
+): Promise<void> {
+  const { group, scope, count, expMs, opened } = effect;
+  if (opened.assertion === undefined) return;
+  await snapshot.load([{ kind: 'identity', id: caller.subject }]);
+  const { passkeys = [] } = snapshot.get('identity', caller.subject) ?? {};
+  const challenge = standingDigest({ origin: context.origin, group, scope, count, exp: expMs });
+  await verified(context, opened.assertion, passkeys, () => challenge);
+}
+
 /** The thumbprint of the caller's passkey that signed. @throws ControlPlaneError `ERR_PLANE_PASSKEY` */
 async function signerOf(
-  { store, crypto, trust, origin }: PlaneContext,
+  context: PlaneContext,
   caller: Caller,
   subject: ApprovalSubject,
   assertion: Assertion,
 ): Promise<string> {
+  const [row] = await context.store.read([{ kind: 'identity', id: caller.subject }]);
+  const { passkeys = [] } = (row?.value ?? {}) as Partial<IdentityRow>;
+  const { key } = await verified(context, assertion, passkeys, () => approvalChallenge(subject, assertion));
+  return jwkThumbprint(key);
+}
+
+/** The passkey of these that made the assertion, at this plane's own place. @throws ControlPlaneError `ERR_PLANE_PASSKEY` */
+async function verified(
+  { crypto, trust, origin }: PlaneContext,
+  assertion: Assertion,
+  passkeys: readonly Passkey[],
+  challengeOf: () => string,
+): Promise<Passkey> {
   const { rp } = trustedLog(trust, origin);
   if (rp === undefined)
     throw new ControlPlaneError('ERR_PLANE_PASSKEY', 'the trust file names no relying party');
-  const [row] = await store.read([{ kind: 'identity', id: caller.subject }]);
-  const { passkeys = [] } = (row?.value ?? {}) as Partial<IdentityRow>;
   try {
-    const challenge = approvalChallenge(subject, assertion);
-    const { key } = await verifyAssertion(assertion, { challenge, rp, passkeys, crypto });
-    return jwkThumbprint(key);
+    return await verifyAssertion(assertion, { challenge: challengeOf(), rp, passkeys, crypto });
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
     throw new ControlPlaneError('ERR_PLANE_PASSKEY', error.message, { cause: error });

@@ -124,7 +124,8 @@ async function collect(
       if (entry === undefined) continue;
       if (entry.type === 'approval') {
         if (entry.identity !== undefined) await addLeaf(entry.identity);
-        if (entry.standing !== undefined) await addLeaf(entry.standing);
+        const grant = entry.standing === undefined ? undefined : await addLeaf(entry.standing);
+        if (grant?.type === 'standing' && grant.identity !== undefined) await addLeaf(grant.identity);
         await addIdentity(entry.by);
       }
       if (entry.type !== 'permit' && entry.type !== 'refusal' && entry.type !== 'start') continue;
@@ -325,6 +326,7 @@ async function standingOf(
     const { leaf, opened: parts } = (row?.value ?? {}) as Partial<StandingRow>;
     if (leaf === undefined || parts === undefined) return [];
     const { disclosures } = commitStandingScope(unbase64url(parts.key), parts.scope as unknown as Json);
-    return [{ leaf, scope: { disclosed: disclosures as unknown as Json, withheld: [] } }];
+    const signed = parts.assertion === undefined ? {} : { assertion: { ...parts.assertion } };
+    return [{ leaf, scope: { disclosed: disclosures as unknown as Json, withheld: [] }, ...signed }];
   });
 }

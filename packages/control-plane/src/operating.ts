@@ -1,7 +1,15 @@
 // Operating: what people do to the plane takes the road of every execution, decided by the built-in operator policy
 // (RULE 34).
-import { base64url, idemDigest, instanceDigest, relyingPartyDigest, type Json } from '@licet/evidence';
+import {
+  assertionDigest,
+  base64url,
+  idemDigest,
+  instanceDigest,
+  relyingPartyDigest,
+  type Json,
+} from '@licet/evidence';
 import { answered, refusedUnrecorded } from './answers.ts';
+import { checkGrant } from './approving.ts';
 import { checkAuthorKeys } from './authors.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
@@ -59,7 +67,7 @@ export async function operate(
   };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const snapshot = new Snapshot(store);
-    const seen = await examine(context, effect, snapshot);
+    const seen = await examine(context, caller, effect, snapshot);
     if ('refused' in seen) return seen.refused;
     const inputs = { effect: args, ...seen.inputs };
     const before = await continued(context, question, snapshot);
@@ -106,6 +114,7 @@ async function continued(
 /** What Prepare looks at for an effect, held fast until the commit: why it cannot be, or what else its inputs say. */
 async function examine(
   context: PlaneContext,
+  caller: Caller,
   effect: Effect,
   snapshot: Snapshot,
 ): Promise<
@@ -120,6 +129,8 @@ async function examine(
     const refused = await checkAuthorKeys(context, effect, snapshot);
     return refused === undefined ? { inputs: {} } : { refused };
   }
+  if (effect.op === 'standing' && effect.change === 'grant')
+    await checkGrant(context, caller, effect, snapshot);
   if (effect.op !== 'publish') return { inputs: {} };
   const checked = await checkPublication(context, effect, snapshot);
   if ('refused' in checked) return checked;
@@ -138,6 +149,8 @@ async function asLogged(context: PlaneContext, effect: Effect): Promise<Effect> 
     const { value } = effect.settings;
     return { ...effect, settings: { digest: settingsDigest(context.tenantKey, value), value } };
   }
+  if (effect.op === 'standing' && effect.change === 'grant' && effect.opened.assertion !== undefined)
+    return { ...effect, assertion: assertionDigest(effect.opened.assertion) };
   if (effect.op === 'relying-party') return { ...effect, digest: relyingPartyDigest(context.origin, effect) };
   return effect.op === 'fact' ? checkedFact(context, effect) : effect;
 }

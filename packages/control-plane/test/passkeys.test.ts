@@ -9,18 +9,34 @@ import {
   approvalBatchDigest,
   approvalDigest,
   base64url,
+  commitStandingScope,
   credentialDigest,
   parseEntry,
   publicKeyJwk,
+  standingDigest,
   unbase64url,
   verifyAssertion,
   type ApprovalSubject,
   type Assertion,
+  type EvidenceParts,
   type Passkey,
+  type StandingSubject,
 } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import { softAuthenticator, type SoftAuthenticator } from '../../cli/src/demo/authenticator.ts';
-import { aBundle, anIdentity, as, aWorld, jktOf, PEOPLE, verified, word, type World } from './support.ts';
+import {
+  aBundle,
+  anIdentity,
+  as,
+  aWorld,
+  jktOf,
+  ORIGIN,
+  PEOPLE,
+  T0,
+  verified,
+  word,
+  type World,
+} from './support.ts';
 
 const MUTATIONS = Number(process.env['LICET_MUTATIONS'] ?? 10_000);
 const SITE = { rpId: 'localhost', origin: 'http://localhost:4840' };
@@ -123,6 +139,69 @@ describe('rule 22: an approval that a passkey signed', () => {
     expect(await world.row(exec)).toEqual(before);
     expect(await approve(world, exec, hold, { group: 'legal' })).toBe('approval');
     expect(word(await world.decide(MOVE))).toBe('permitted');
+  });
+
+  describe('given in advance', () => {
+    const scope = { v: 1, action: 'files/move_file', agent: 'agent-1' } as const;
+    const key = new Uint8Array(32).fill(7);
+    const { commitment } = commitStandingScope(key, scope);
+    const subject = { origin: ORIGIN, group: 'finance', scope: commitment, count: 2, exp: T0 + 3_600_000 };
+    const grant = (
+      world: World,
+      bend: Partial<StandingSubject> = {},
+      by: SoftAuthenticator = finance,
+    ): Promise<string> => {
+      const { group, count, exp: expMs } = subject;
+      const assertion = by.get(standingDigest({ ...subject, ...bend }));
+      const effect = {
+        op: 'standing',
+        change: 'grant',
+        group,
+        scope: commitment,
+        count,
+        expMs,
+        opened: { key: base64url(key), scope, assertion },
+      } as const;
+      return world.plane
+        .operate(as('finance-1'), effect)
+        .then(word, (error: { readonly cause?: { readonly code?: string } }) => String(error.cause?.code));
+    };
+
+    test('is proven in each use, by the identity of who gave it', async () => {
+      const { world, exec: first } = await aHold();
+      expect(await grant(world)).toBe('operated');
+      expect((await world.all('standing'))[0]!.assertion).toHaveLength(43);
+      const { exec, hold } = await world.held({ arguments: { path: '/workspace/b.txt' } });
+      expect(exec).not.toBe(first);
+      expect(await approve(world, exec, hold, { group: 'legal' })).toBe('approval');
+      await world.started({ ...MOVE, arguments: { path: '/workspace/b.txt' } });
+      const statusOf = async (
+        bend: (grant: NonNullable<EvidenceParts['standing']>[number]) => typeof grant,
+      ): Promise<string> => {
+        const { rungs } = await verified(world, exec, (parts) => ({
+          ...parts,
+          standing: parts.standing!.map(bend),
+        }));
+        return rungs.find(({ name }) => name === 'approvals')!.status;
+      };
+      expect(await statusOf((one) => one)).toBe('pass');
+      expect(await statusOf(({ assertion: _assertion, ...one }) => one)).toBe('not checked');
+      const other = finance.get(standingDigest({ ...subject, count: 3 }));
+      expect(await statusOf((one) => ({ ...one, assertion: other }))).toBe('fail');
+    });
+    test.each<readonly [string, Partial<StandingSubject>, SoftAuthenticator, string]>([
+      ['for more uses', { count: 3 }, finance, 'ERR_APPROVAL_CHALLENGE'],
+      ['for longer', { exp: T0 + 7_200_000 }, finance, 'ERR_APPROVAL_CHALLENGE'],
+      ['for another scope', { scope: 'A'.repeat(43) }, finance, 'ERR_APPROVAL_CHALLENGE'],
+      ['for another group', { group: 'legal' }, finance, 'ERR_APPROVAL_CHALLENGE'],
+      ['for another log', { origin: 'licet.local/other' }, finance, 'ERR_APPROVAL_CHALLENGE'],
+      ["by somebody else's passkey", {}, legal, 'ERR_APPROVAL_CREDENTIAL'],
+    ])('signed %s is refused, and nothing is appended', async (_, bend, by, code) => {
+      const { world } = await aHold();
+      const before = (await world.entries()).length;
+      expect(await grant(world, bend, by)).toBe(code);
+      expect(await world.entries()).toHaveLength(before);
+    });
   });
 
   test('several by one touch: each over its own hold, each proven offline, and changed nowhere', async () => {

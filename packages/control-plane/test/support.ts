@@ -587,9 +587,13 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 /** What a stranger says of the evidence. */
-export async function verified(world: World, exec: string) {
+export async function verified(
+  world: World,
+  exec: string,
+  bend: (parts: EvidenceParts) => EvidenceParts = (parts) => parts,
+) {
   const { entries, checkpoints, ...rest } = (await world.plane.evidence('execution', exec))!;
-  const file = formatEvidence({
+  const parts = {
     v: 1,
     type: 'licet/evidence',
     ...rest,
@@ -602,8 +606,8 @@ export async function verified(world: World, exec: string) {
       note,
       consistency: consistency.map(base64),
     })),
-  } as unknown as EvidenceParts);
-  return verifyBundle(file, trust, { crypto: nodeCrypto });
+  } as unknown as EvidenceParts;
+  return verifyBundle(formatEvidence(bend(parts)), trust, { crypto: nodeCrypto });
 }
 
 /** `kind:code` of a reply, or its kind: what most tests compare. */

@@ -344,6 +344,8 @@ const shapes = {
       exp: time,
       /** The granter's `identity` entry. */
       identity: digest,
+      /** Digest of the assertion by which the granter's passkey signed it; without it, a token's word. */
+      assertion: digest,
       /** Of a revocation: the grant that it ends. */
       of: digest,
     },

@@ -83,7 +83,7 @@ const optional = {
   /** What opens the mandates that the file's chains name, by the leaf of their entries. */
   mandates: s.list(s.object({ leaf: digest, body: part }), 4_096),
   /** What opens the standing approvals that approvals cite, by the leaf of their entries. */
-  standing: s.list(s.object({ leaf: digest, scope: part }), 4_096),
+  standing: s.list(s.object({ leaf: digest, scope: part }, { assertion: assertionShape }), 4_096),
 };
 const partsShape = s.object(contents, optional);
 const fileShape = s.object({ ...contents, digest }, optional);

@@ -259,8 +259,10 @@ export {
 export {
   covers as coversCall,
   parseStandingScope,
+  standingDigest,
   type CoveredCall,
   type StandingScope,
+  type StandingSubject,
 } from './standing.ts';
 export { quorumOf, type Approver } from './quorum.ts';
 export { verifyBundle, type RungReport, type VerifyOptions, type VerifyReport } from './verify-bundle.ts';

@@ -2,10 +2,14 @@
  * Standing approvals (docs/formats/standing.md): a person's word given in advance, for calls that are like one another.
  * What such a grant covers is said here once, for the plane that uses it and the verifier that judges its use.
  */
+import { base64url, utf8 } from './bytes.ts';
+import { canonicalBytes } from './canonical.ts';
 import type { ResourceRef } from './commitments.ts';
 import { actionName, decimal, id } from './entries.ts';
 import { EvidenceError } from './errors.ts';
 import type { Json } from './json.ts';
+import { domainTag } from './name.ts';
+import { sha256 } from './sha256.ts';
 import * as s from './shape.ts';
 
 const words = (max: number, describe: string): s.Shape<string> =>
@@ -51,6 +55,23 @@ export function parseStandingScope(value: Json): StandingScope {
     throw new EvidenceError('ERR_STANDING_SCOPE', 'scope: expected agent or agents');
   return scope;
 }
+
+/** What a passkey signs to give a word in advance. */
+export interface StandingSubject {
+  readonly origin: string;
+  readonly group: string;
+  /** Commitment to what it covers. */
+  readonly scope: string;
+  readonly count: number;
+  readonly exp: number;
+}
+
+/**
+ * Returns what a grant signs, base64url, as a WebAuthn challenge: SHA-256("licet/standing-grant/v1\n" ‖ JCS{origin, group,
+ * scope, count, exp}).
+ */
+export const standingDigest = ({ origin, group, scope, count, exp }: StandingSubject): string =>
+  base64url(sha256(utf8(domainTag('standing-grant')), canonicalBytes({ origin, group, scope, count, exp })));
 
 /** True when the scope covers the call. */
 export function covers(scope: StandingScope, call: CoveredCall): boolean {

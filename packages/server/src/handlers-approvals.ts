@@ -94,15 +94,16 @@ export function approvalHandlers(parts: Parts): Handlers {
       };
     },
     async grantStanding(context) {
-      const { group, scope, count, forMs, idempotencyKey } = context.body as {
+      const { group, scope, count, forMs, signed, idempotencyKey } = context.body as {
         readonly group: string;
         readonly scope: Json;
         readonly count: number;
         readonly forMs: number;
+        readonly signed?: { readonly key: string; readonly exp: number; readonly assertion: Assertion };
         readonly idempotencyKey?: string;
       };
       const read = readScope(scope);
-      const key = random.bytes(32);
+      const key = signed === undefined ? random.bytes(32) : unbase64url(signed.key);
       const { commitment } = commitStandingScope(key, scope);
       const effect = {
         op: 'standing',
@@ -110,8 +111,12 @@ export function approvalHandlers(parts: Parts): Handlers {
         group,
         scope: commitment,
         count,
-        expMs: clock.nowMs() + forMs,
-        opened: { key: base64url(key), scope: read },
+        expMs: signed?.exp ?? clock.nowMs() + forMs,
+        opened: {
+          key: base64url(key),
+          scope: read,
+          ...(signed === undefined ? {} : { assertion: signed.assertion }),
+        },
       } as const;
       return operate(context, effect, idempotencyKey);
     },

@@ -8,11 +8,15 @@ import {
   approvalDigest,
   base64url,
   canonicalize,
+  commitStandingScope,
+  standingDigest,
   unbase64url,
   utf8,
   verifyCommitment,
   type Assertion,
   type Json,
+  type StandingScope,
+  type StandingSubject,
 } from '@licet/evidence';
 import { post } from './call.ts';
 
@@ -81,6 +85,18 @@ export const showing =
   (shown: Json): Shown['shows'] =>
   (opened) =>
     canonicalize(opened) === canonicalize(shown);
+
+/** Signs a word in advance: exactly this scope, so often, until then (RULE 22). @throws Error, DOMException */
+export async function signAhead(
+  { subject, rpId }: Pick<SigningSubject, 'rpId' | 'subject'>,
+  { group, scope, count, exp }: Omit<StandingSubject, 'origin' | 'scope'> & { readonly scope: StandingScope },
+): Promise<{ readonly key: string; readonly exp: number; readonly assertion: Assertion }> {
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  const { commitment } = commitStandingScope(key, scope as unknown as Json);
+  const { origin } = subject;
+  const challenge = standingDigest({ origin, group, scope: commitment, count, exp });
+  return { key: base64url(key), exp, assertion: await signChallenge(challenge, rpId) };
+}
 
 /** Signs several approvals with one touch, each by its own digest (RULE 22). @throws Error, DOMException */
 export async function signTogether(signing: readonly SigningSubject[]): Promise<Assertion> {

@@ -326,6 +326,8 @@ export type Effect =
       readonly expMs: number;
       /** Kept beside the log. */
       readonly opened: OpenedScope;
+      /** Digest of its assertion, where a passkey signed it. Prepare fills it in. */
+      readonly assertion?: string;
     }
   | { readonly op: 'standing'; readonly change: 'revoke'; readonly leaf: string }
   | {

@@ -1,6 +1,7 @@
 // Rows: the projections that the core reads and writes. Every row can be rebuilt from log and records by `project`;
 // none is a source of truth (DESIGN §9). Values are plain JSON; `version` rises with every write of the row.
 import type {
+  Assertion,
   Assurance,
   BundleRef,
   ChainLink,
@@ -343,6 +344,8 @@ export interface StandingRow {
 export interface OpenedScope {
   readonly key: string;
   readonly scope: StandingScope;
+  /** By which the granter's passkey signed it. */
+  readonly assertion?: Assertion;
 }
 
 export interface IdemRow {

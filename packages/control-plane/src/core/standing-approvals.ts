@@ -65,11 +65,20 @@ type StandingEffect = Effect & { readonly op: 'standing' };
 /** Appends a grant or its end; returns the leaf. */
 export function appendStanding(draft: Draft, effect: StandingEffect, by: string): string {
   if (effect.change === 'revoke') return draft.append('standing', { op: 'revoke', by, of: effect.leaf }).leaf;
-  const { group, scope, count, expMs, opened } = effect;
+  const { group, scope, count, expMs, opened, assertion } = effect;
   const identity = draft.get('identity', by)!.leaf;
   return draft.append(
     'standing',
-    { op: 'grant', by, group, scope, count, exp: expMs, identity },
+    {
+      op: 'grant',
+      by,
+      group,
+      scope,
+      count,
+      exp: expMs,
+      identity,
+      ...(assertion === undefined ? {} : { assertion }),
+    },
     { detail: { standing: opened } },
   ).leaf;
 }

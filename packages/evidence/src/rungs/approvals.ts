@@ -2,13 +2,14 @@
  * The rung about people's approvals (RULE 22): each that a permit names was given for its hold, to the same call, in
  * time, by somebody who could, and a passkey's signature says so. What the hold asks stands in its entry.
  */
-import { assertionDigest, verifyApproval } from '../approvals.ts';
+import { assertionDigest, verifyApproval, verifyAssertion, type Assertion } from '../approvals.ts';
 import { canonicalize } from '../canonical.ts';
 import { verifyCommitment, type ResourceRef } from '../commitments.ts';
 import type { HoldGroup } from '../entries.ts';
+import { EvidenceError } from '../errors.ts';
 import type { Json } from '../json.ts';
 import { quorumOf } from '../quorum.ts';
-import { covers, parseStandingScope, type CoveredCall } from '../standing.ts';
+import { covers, parseStandingScope, standingDigest, type CoveredCall } from '../standing.ts';
 import {
   byLeaf,
   check,
@@ -104,12 +105,12 @@ async function checkApproval(c: Case, permit: Placed<'permit'>, leaf: string): P
 }
 
 /** An approval that was given in advance: the grant is this person's, in force, and covers this call. */
-function underStanding(
+async function underStanding(
   c: Case,
   hold: Placed<'refusal'>,
   approval: Placed<'approval'>,
   name: string,
-): RungItem {
+): Promise<RungItem> {
   const { entry } = approval;
   const grant = byLeaf(c, entry.standing!, 'standing');
   if (grant === undefined)
@@ -131,17 +132,41 @@ function underStanding(
     !revoked;
   if (!good) return { status: 'fail', what: `${name}: entry ${grant.index} does not give it` };
   const call = callOf(c, hold);
-  const opened = c.file.standing?.find(({ leaf }) => leaf === grant.id)?.scope;
+  const { scope: opened, assertion } = c.file.standing?.find(({ leaf }) => leaf === grant.id) ?? {};
   if (opened === undefined || call === undefined)
     return { status: 'not checked', what: `${name}: what entry ${grant.index} covers is withheld` };
   try {
     const fields = verifyCommitment('standing', scope ?? '', opened.disclosed, opened.withheld);
-    return covers(parseStandingScope(fields['scope'] ?? null), call)
-      ? { status: 'asserted', what: `${name}: given in advance by entry ${grant.index}, with a token` }
-      : { status: 'fail', what: `${name}: entry ${grant.index} does not cover this call` };
+    if (!covers(parseStandingScope(fields['scope'] ?? null), call))
+      return { status: 'fail', what: `${name}: entry ${grant.index} does not cover this call` };
+    if (grant.entry.assertion === undefined)
+      return { status: 'asserted', what: `${name}: given in advance by entry ${grant.index}, with a token` };
+    const why = await signedInAdvance(c, grant, assertion);
+    return why === undefined
+      ? { status: 'pass', what: `${name}: given in advance by entry ${grant.index}` }
+      : { status: 'not checked', what: `${name}: ${why}` };
   } catch (error) {
     return { status: 'fail', what: `${name}: ${messageOf(error)}` };
   }
+}
+
+/** Why it cannot be said whether a passkey signed the grant; undefined when one did. @throws EvidenceError when none did */
+async function signedInAdvance(
+  c: Case,
+  { entry }: Placed<'standing'>,
+  assertion: Assertion | undefined,
+): Promise<string | undefined> {
+  const rp = c.log?.rp;
+  if (rp === undefined) return 'no trust file names the relying party';
+  if (assertion === undefined) return 'the assertion of its grant is withheld';
+  const giver = entry.identity === undefined ? undefined : byLeaf(c, entry.identity, 'identity')?.entry;
+  if (giver === undefined) return 'the identity of who gave it is not in this file';
+  const { group = '', scope = '', count = 0, exp = 0 } = entry;
+  if (assertionDigest(assertion) !== entry.assertion || giver.subject !== entry.by || giver.op === 'revoke')
+    throw new EvidenceError('ERR_APPROVAL_SIGNATURE', 'the assertion is not the one that the grant names');
+  const challenge = standingDigest({ origin: c.file.origin, group, scope, count, exp });
+  await verifyAssertion(assertion, { challenge, rp, passkeys: giver.passkeys ?? [], crypto: c.crypto });
+  return undefined;
 }
 
 /** The held call as it is disclosed; undefined when a part that matters is withheld. */

@@ -11,7 +11,7 @@ import { Note } from '../../../components/states.tsx';
 import { LeafTicks } from '../../../components/ticks.tsx';
 import { Time, useNow } from '../../../components/time.tsx';
 import { post, randomKey } from '../../../data/call.ts';
-import { showing, signChallenge, subjectOf, type Shown } from '../../../data/passkey.ts';
+import { showing, signAhead, signChallenge, subjectOf, type Shown } from '../../../data/passkey.ts';
 import { useMissing, useSession } from '../../../data/session.ts';
 import { DiffView } from '../diff-view.tsx';
 import { lastApproved } from '../last-approved.ts';
@@ -82,18 +82,22 @@ export function Answer({ execution }: { readonly execution: ExecutionView }) {
     const assertion = await signChallenge(challenge, rpId);
     return post<Approved>(`/v1/approvals/${executionId}`, { ...about, expires: subject.expires, assertion });
   };
+  const giveAhead = async (): Promise<OperatorAnswer> => {
+    const { forMs } = ahead;
+    const about = { group, scope: scopeOf(ahead, execution), count: Number(ahead.count) };
+    const signed =
+      byPasskey && signing !== undefined
+        ? { signed: await signAhead(signing, { ...about, exp: nowMs + forMs }) }
+        : {};
+    const body = { ...about, forMs, ...signed, idempotencyKey: randomKey() };
+    return post<OperatorAnswer>('/v1/standing-approvals', body);
+  };
   const answer = useMutation({
     async mutationFn(verdict: Verdict): Promise<Said> {
       const word = await say(verdict);
       if (verdict === 'reject' || !inAdvance) return { verdict, word };
-      const granted = post<OperatorAnswer>('/v1/standing-approvals', {
-        group,
-        scope: scopeOf(ahead, execution),
-        count: Number(ahead.count),
-        forMs: ahead.forMs,
-        idempotencyKey: randomKey(),
-      });
-      return { verdict, word, ahead: await granted.catch((error: unknown) => error as Error) };
+      const granted = giveAhead().catch((error: unknown) => error as Error);
+      return { verdict, word, ahead: await granted };
     },
     onSettled: () => client.invalidateQueries(),
   });
