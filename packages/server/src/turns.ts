@@ -1,7 +1,7 @@
 /**
  * Turns at Cedar. An evaluation that is older than a second counts for nothing (RULE 4), so a queue in which each waits
  * longer than that makes nobody's decision: all are done, all are stale, all are done again. Hence nobody waits who, by
- * the time that evaluations take now, would come too late: he is refused before any work, and may come back. What runs
+ * the time that evaluations take now, would come too late: they are refused before any work, and may come back. What runs
  * already goes first: it loses its lease where somebody new only loses a moment.
  */
 import { ControlPlaneError, MAX_EVALUATION_AGE_MS, type Clock } from '@licet/control-plane';

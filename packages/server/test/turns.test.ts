@@ -1,7 +1,7 @@
 /**
  * Goal: under more load than can be done, those who are let in are decided in time and the others are refused before any
  * work: there is always progress, and never a pass. Method: turns over a clock that the test holds, and work that takes
- * as long as it says; then the real plane over an evaluator that is slow.
+ * as long as it says.
  */
 import { describe, expect, test } from 'vitest';
 import { createTurns, MAY_WAIT_MS } from '../src/turns.ts';
