@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { newPrivateJwk, publicHalf, type PlaneClient } from '@licet/api';
 import type { Json } from '@licet/evidence';
-import { assembleBundle, starterPolicy } from '@licet/policy';
+import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
 import { openPlane, OWNER, readPlaneFolder, readSeed, signBundle, statePaths } from '@licet/server';
 import { load, ownCpu, type Stretch } from './load.ts';
 import { aRequest } from './request.ts';
@@ -51,6 +51,7 @@ const BUSY: readonly string[] = ['contended', 'overloaded'];
 const PAUSE_MS = 50;
 /** Policies that bear on the request that is measured. */
 const APPLY = 20;
+const PER_FILE = 500;
 let agents = 0;
 
 async function anAgent(): Promise<PlaneClient> {
@@ -96,10 +97,16 @@ async function publish(count: number): Promise<void> {
     const action = i < APPLY ? 'files/write_file' : 'files/read_file';
     return `@id("more-${i}")\npermit (principal in AgentGroup::"team-${i}", action == Action::"${action}", resource in Folder::"/srv/${i}");\n`;
   });
-  const bundle = assembleBundle({ ...files, 'more.cedar': more.join('\n') });
+  // A file of policies has at most 200,000 characters.
+  const parts = Array.from({ length: Math.ceil(more.length / PER_FILE) }, (_, i) => [
+    `more-${i}.cedar`,
+    more.slice(i * PER_FILE, (i + 1) * PER_FILE).join('\n'),
+  ]);
+  const bundle = assembleBundle({ ...files, ...Object.fromEntries(parts) });
   const seed = await readSeed(statePaths(stateDir, origin).authorSeed);
   const next = { ...bundle, version: bundle.version + 1 };
-  const answer = await operator.publish(signBundle(next, seed, vkeys.author) as unknown as Json);
+  const signed = signBundle(next, seed, vkeys.author) as unknown as Json;
+  const answer = await operator.publish(signed, testFiles(files));
   if (answer.verdict !== 'done') throw new Error(`not published: ${JSON.stringify(answer)}`);
 }
 

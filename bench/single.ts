@@ -153,10 +153,8 @@ async function verification(): Promise<void> {
   });
   const agent = await plane.as({ key });
   // A tree with some entries, so that its proofs have some length.
-  const answers = await Promise.all(
-    Array.from({ length: 500 }, (_, n) => agent.request(aRequest(workspace, n, false))),
-  );
-  const last = answers.at(-1)!;
+  let last = await agent.request(aRequest(workspace, 0, false));
+  for (let n = 1; n < 500; n += 1) last = await agent.request(aRequest(workspace, n, false));
   if (last.verdict !== 'allow') throw new Error(last.code);
   const trust = await readTrustStore(stateDir);
   const jkt = jwkThumbprint({ ...publicHalf(key) });
