@@ -1,6 +1,5 @@
 // Goal: who may what, and on whose word, is decided and read in the console: a second person's publication, the limits it
 // brings, what has to be attested, and roles. Method: a plane that takes two people, two browsers, one of them by passkey.
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,7 +7,18 @@ import { base64url, verifyBundle } from '@licet/evidence';
 import { nodeCrypto } from '@licet/evidence/node';
 import { makeStatement, newPrivateJwk, publicHalf, type PrivateJwk } from '@licet/api';
 import { aBundle } from './a-bundle.ts';
-import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
+import {
+  type Stage,
+  type Watched,
+  aPage,
+  aStage,
+  ask,
+  closeBrowser,
+  freePort,
+  signIn,
+  trustIn,
+  withAuthenticator,
+} from './browser.ts';
 
 const SHOTS = process.env['LICET_SHOTS'];
 const READ = 'files/list_directory';
@@ -44,29 +54,8 @@ afterAll(async () => {
   await stage?.close();
 });
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-      .once('error', reject)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = probe.address() as AddressInfo;
-        probe.close(() => resolve(port));
-      });
-  });
-
 async function enterByPasskey({ context, page }: Watched, invitation: string): Promise<void> {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send('WebAuthn.enable');
-  await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
+  await withAuthenticator({ context, page });
   await page.goto(`${stage.url}/you#invitation=${invitation}`);
   await page.getByRole('button', { name: 'Make a passkey' }).click();
   await page.getByRole('button', { name: 'Sign in with it' }).click();

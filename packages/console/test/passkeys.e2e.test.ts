@@ -2,13 +2,22 @@
 // virtual one, over CDP); a stranger's verifier then says so. Method: a real plane, whose trust file names this address.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { aPage, ask, aStage, closeBrowser, signIn, type Stage, type Watched } from './browser.ts';
+import {
+  type Stage,
+  type Watched,
+  aPage,
+  aStage,
+  ask,
+  closeBrowser,
+  freePort,
+  signIn,
+  withAuthenticator,
+} from './browser.ts';
 import { LICET } from '../../../tests/support/command.ts';
 
 let stage: Stage;
@@ -27,32 +36,6 @@ afterAll(async () => {
   await stage?.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-      .once('error', reject)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = probe.address() as AddressInfo;
-        probe.close(() => resolve(port));
-      });
-  });
-
-/** An authenticator that keeps passkeys and verifies its user, as a phone does. */
-async function withAuthenticator({ context, page }: Pick<Watched, 'context' | 'page'>): Promise<void> {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send('WebAuthn.enable');
-  await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-}
 
 async function aHeldMove(name: string): Promise<string> {
   const asked = await ask(stage, {

@@ -13,7 +13,6 @@ import { Hash } from '../../components/hash.tsx';
 import { Facts, Panel } from '../../components/panel.tsx';
 import { Failed, Note } from '../../components/states.tsx';
 import { Time } from '../../components/time.tsx';
-import { VerdictMark, verdictOf } from '../../components/verdict.tsx';
 import { post } from '../../data/call.ts';
 import { bundlesQuery, proposalsQuery } from '../../data/queries.ts';
 import { signChallenge, subjectOf } from '../../data/passkey.ts';
@@ -21,6 +20,7 @@ import { useMissing, useSession } from '../../data/session.ts';
 import { DiffView } from './diff-view.tsx';
 import { bundleOf, bundleText } from './policies-page.tsx';
 import css from './console.module.css';
+import { Flip } from './flip.tsx';
 
 /** The panels, or nothing while nothing waits. What was said of one stays when its panel has gone. */
 export function Proposals() {
@@ -132,16 +132,7 @@ function Proposal({
           <ul className={css['list']} data-boxed aria-label="Decisions that would fall otherwise">
             {replay.changed.map(({ executionId: exec, from, to }) => (
               <li key={exec}>
-                <div className={css['spread']}>
-                  <Link to="/decisions/$id" params={{ id: exec }}>
-                    <code>
-                      {exec.slice(0, 8)}…{exec.slice(-4)}
-                    </code>
-                  </Link>
-                  <span>
-                    <VerdictMark verdict={verdictOf(from)} /> → <VerdictMark verdict={verdictOf(to)} />
-                  </span>
-                </div>
+                <Flip executionId={exec} from={from} to={to} />
               </li>
             ))}
           </ul>

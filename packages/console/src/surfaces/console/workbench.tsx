@@ -3,7 +3,6 @@
  * be signed, publish it signed. Signing happens with the author's key, which is never in a browser (RULE 20).
  */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useDeferredValue, useState } from 'react';
 import type { OperatorAnswer, PlaneClient } from '@licet/api';
 import type { Bundle } from '@licet/policy';
@@ -11,7 +10,6 @@ import { Button } from '../../components/button.tsx';
 import { Hash } from '../../components/hash.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { Note } from '../../components/states.tsx';
-import { VerdictMark, verdictOf } from '../../components/verdict.tsx';
 import { post } from '../../data/call.ts';
 import { useMissing } from '../../data/session.ts';
 import { CedarEditor } from './cedar-editor.tsx';
@@ -19,6 +17,7 @@ import { DiffView } from './diff-view.tsx';
 import { OperatorResult } from './operate.tsx';
 import { WorkbenchTests } from './workbench-tests.tsx';
 import css from './console.module.css';
+import { Flip } from './flip.tsx';
 
 type Checked = Awaited<ReturnType<PlaneClient['checkBundle']>>;
 type Replayed = Awaited<ReturnType<PlaneClient['replay']>>;
@@ -172,16 +171,7 @@ export function Workbench({ base }: { readonly base: Bundle }) {
                 <ul className={css['list']}>
                   {replay.data.changed.map(({ executionId, from, to, reasons }) => (
                     <li key={executionId}>
-                      <div className={css['spread']}>
-                        <Link to="/decisions/$id" params={{ id: executionId }}>
-                          <code>
-                            {executionId.slice(0, 8)}…{executionId.slice(-4)}
-                          </code>
-                        </Link>
-                        <span>
-                          <VerdictMark verdict={verdictOf(from)} /> → <VerdictMark verdict={verdictOf(to)} />
-                        </span>
-                      </div>
+                      <Flip executionId={executionId} from={from} to={to} />
                       <span className={css['small']}>{reasons.join(', ')}</span>
                     </li>
                   ))}
