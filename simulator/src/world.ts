@@ -193,6 +193,7 @@ function beginning(): Promise<MemorySnapshot> {
 function swaying(chance: Dice, most: number): Evaluator {
   return {
     engine: engine.version,
+    admit: () => undefined,
     async load(layers) {
       const name = `${bundleDigest(layers.team)} ${layers.org === undefined ? '' : bundleDigest(layers.org)}`;
       const known = loadedOnce.get(name) ?? loadBundle(engine, layers);

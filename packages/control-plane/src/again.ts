@@ -37,6 +37,7 @@ export async function judgeAgain(
 ): Promise<Again> {
   const { store, evaluator, clock, tenantKey, keeper, emergency } = context;
   const denied = (code: string): Again => ({ verdict: { ...DENIED, code }, resources: [] });
+  evaluator.admit(row.start !== undefined);
   await snapshot.load([
     { kind: 'plane', id: SELF },
     { kind: 'containment', id: SELF },

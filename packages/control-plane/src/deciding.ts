@@ -113,6 +113,8 @@ async function decideOnce(context: PlaneContext, asked: Asked): Promise<Answered
   ]);
   const known = snapshot.get('idem', asked.idem);
   if (known !== undefined) return recall(context, known.exec, known.request === asked.digest, asker);
+  // What is decided already was answered, however many wait.
+  evaluator.admit(false);
   await keeper.ensure(snapshot.get('policy', SELF));
 
   const fresh = uuidv7(nowMs, random.bytes(10));

@@ -183,6 +183,11 @@ export interface Evaluator {
   readonly engine: string;
   /** Loads a bundle everywhere it will be evaluated; the old one stays until the new one is ready. Throws PolicyError. */
   load(layers: { readonly org?: Bundle; readonly team: Bundle }): Promise<LoadedBundle>;
+  /**
+   * Asked before anything is read for an evaluation. Throws ControlPlaneError `ERR_PLANE_OVERLOADED` when one that is asked
+   * for now could not be done in time, so that a crowd which is turned away costs next to nothing.
+   */
+  admit(running: boolean): void;
   /** Throws ControlPlaneError `ERR_PLANE_OVERLOADED`, without having evaluated, when it could not be done in time. */
   evaluate(
     loaded: LoadedBundle,

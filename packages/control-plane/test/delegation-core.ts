@@ -93,6 +93,7 @@ export interface SetsOfMandate {
 /** Mandates as sets: a tool of the list, a place in one of the folders. The team forbids one folder and lets the rest. */
 const sets = ({ forbidden, leaseMs }: Pick<CoreSetting, 'forbidden' | 'leaseMs'>): Evaluator => ({
   engine: 'sets/1',
+  admit: () => undefined,
   load: async (layers) => loadBundle(engine, layers),
   evaluate: async (_, { action, resources }, mandates) => {
     const within = (folder: string): boolean => resources.every(({ uid }) => uid.id.startsWith(`${folder}/`));

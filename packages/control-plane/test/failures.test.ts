@@ -141,6 +141,29 @@ describe('the evaluator fails', () => {
       ),
     ).toBe('operated');
   });
+  test('overload: nothing is read, resolved or written for what is turned away; what is decided is still answered', async () => {
+    let [full, looked] = [false, 0];
+    const evaluator: Evaluator = {
+      ...inner,
+      admit: () => {
+        if (full) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', '300 evaluations are before it');
+      },
+    };
+    const confirm = async (): Promise<undefined> => void (looked += 1);
+    const world = await aWorld({ evaluator, resolver: { confirm } });
+    const ask = { idempotencyKey: `${'B'.repeat(21)}A`, instance: new Uint8Array(16).fill(7) };
+    const { reply } = await world.decide(ask);
+    const [permit, running] = [await world.permitted(), await world.started()];
+    const [size, before] = [(await world.entries()).length, looked];
+    full = true;
+    for (const asked of [world.decide(), world.redeem(permit), world.renew(running)])
+      expect(await codeOf(asked)).toBe('ERR_PLANE_OVERLOADED');
+    expect([(await world.entries()).length, looked]).toEqual([size, before]);
+    // RULE 6: the same key gets the same decision, however many wait.
+    expect(await world.decide(ask)).toMatchObject({ reply });
+    full = false;
+    expect(word(await world.renew(running))).toBe('renewed');
+  });
   test('a policy that errs at run time denies', async () => {
     const text =
       '@id("all") permit (principal, action in Action::"licet/governed", resource); @id("over") forbid (principal, action == Action::"bank/count", resource) when { context.depth + 9223372036854775807 > 0 && context.depth - 9223372036854775807 - 2 < 0 };';

@@ -181,6 +181,7 @@ export function workerEvaluator(options: WorkerEvaluatorOptions): WorkerEvaluato
       }
       return loaded;
     },
+    admit: (running) => turns.admit({ running }),
     async evaluate(loaded, input, mandates, running = false) {
       if (closed) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', 'the evaluator is closed');
       return turns.take({ sinceMs: input.nowMs, running }, async () => {

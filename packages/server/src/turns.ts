@@ -25,6 +25,8 @@ export interface Asking {
 export interface Turns {
   /** Waiting or under way. */
   readonly inFlight: number;
+  /** Whether somebody who came now would be let in. @throws ControlPlaneError `ERR_PLANE_OVERLOADED` */
+  admit(asking: Pick<Asking, 'running'>): void;
   /** Does the work when its turn has come. @throws ControlPlaneError `ERR_PLANE_OVERLOADED`, without having begun it */
   take<T>(asking: Asking, work: () => T | Promise<T>): Promise<T>;
 }
@@ -53,7 +55,7 @@ export function createTurns({ clock, atOnce, most }: TurnsOptions): Turns {
   const waiting = (): number => running.length + fresh.length;
 
   /** Why it cannot be done in time; undefined when it can, as far as is known. */
-  function tooLate(asking: Asking, leftMs: number): string | undefined {
+  function tooLate(asking: Pick<Asking, 'running'>, leftMs: number): string | undefined {
     const inFlight = underWay + waiting();
     if (inFlight >= most) return `${inFlight} evaluations are waiting`;
     // Nobody before it: whatever was measured, its turn is now.
@@ -93,6 +95,10 @@ export function createTurns({ clock, atOnce, most }: TurnsOptions): Turns {
   return {
     get inFlight() {
       return underWay + waiting();
+    },
+    admit(asking) {
+      const late = tooLate(asking, MAY_WAIT_MS);
+      if (late !== undefined) throw new ControlPlaneError('ERR_PLANE_OVERLOADED', late);
     },
     async take(asking, work) {
       const nowMs = clock.nowMs();

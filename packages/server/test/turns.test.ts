@@ -4,6 +4,8 @@
  * as long as it says.
  */
 import { describe, expect, test } from 'vitest';
+import { inThreadEvaluator } from '@licet/control-plane';
+import { aWorld, engine, word } from '../../control-plane/test/support.ts';
 import { createTurns, MAY_WAIT_MS } from '../src/turns.ts';
 
 /** One worker that needs `eachMs` for each; the clock moves only while it works. */
@@ -130,4 +132,60 @@ describe('rule 4: turns at Cedar', () => {
     const { done, refused } = await outcomes(worker, asked);
     expect([done.length, refused.length]).toEqual([4, 6]);
   });
+
+  test('whoever would be refused is not admitted either', async () => {
+    const worker = aSlowWorker(10);
+    for (let round = 0; round < 5; round += 1)
+      await outcomes(
+        worker,
+        Array.from({ length: 256 }, () => worker.ask()),
+      );
+    const waiting = Array.from({ length: 60 }, () => worker.ask());
+    expect(() => worker.turns.admit({ running: false })).toThrow(/evaluations are before it/);
+    // What runs waits for what runs only.
+    expect(() => worker.turns.admit({ running: true })).not.toThrow();
+    await outcomes(worker, waiting);
+    expect(() => worker.turns.admit({ running: false })).not.toThrow();
+  });
+});
+
+test('rule 4: a plane whose Cedar is slow permits as many as there is time for, in time, and turns the others away unwritten', async () => {
+  const inner = inThreadEvaluator(engine);
+  const EACH_MS = 10;
+  let now = (): number => 0;
+  const turns = createTurns({ clock: { nowMs: () => now() }, atOnce: 1, most: 1_024 });
+  let evaluated = 0;
+  const world = await aWorld({
+    evaluator: {
+      ...inner,
+      admit: (running) => turns.admit({ running }),
+      evaluate: (loaded, input, mandates, running = false) =>
+        turns.take({ sinceMs: input.nowMs, running }, async () => {
+          evaluated += 1;
+          world.later(EACH_MS);
+          return inner.evaluate(loaded, input, mandates);
+        }),
+    },
+  });
+  now = () => world.clock.now;
+  const running = await world.started();
+  const size = (await world.entries()).length;
+  evaluated = 0;
+  const crowds = 6;
+  const words: string[] = [];
+  for (let crowd = 0; crowd < crowds; crowd += 1) {
+    const asked = Array.from({ length: 256 }, () =>
+      world.decide().then(word, ({ code }: { code?: string }) => `${code}`),
+    );
+    words.push(...(await Promise.all(asked)));
+  }
+  const permitted = words.filter((one) => one === 'permitted').length;
+  const refused = words.filter((one) => one === 'ERR_PLANE_OVERLOADED').length;
+  // Nothing in between: nobody is denied for having come with many, and no evaluation was too old when it was ready.
+  expect(permitted + refused).toBe(words.length);
+  expect(evaluated).toBe(permitted);
+  expect(permitted).toBeGreaterThanOrEqual((crowds * MAY_WAIT_MS) / EACH_MS / 2);
+  expect(refused).toBeGreaterThan(permitted);
+  expect((await world.entries()).length).toBe(size + permitted);
+  expect(word(await world.renew(running))).toBe('renewed');
 });
