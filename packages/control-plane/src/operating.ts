@@ -14,7 +14,7 @@ import { checkAuthorKeys } from './authors.ts';
 import { commitOn, MAX_TRIES } from './commits.ts';
 import type { PlaneContext } from './context.ts';
 import type { Caller, Effect } from './core/commands.ts';
-import { heldBefore } from './core/operate.ts';
+import { heldBefore } from './core/operation.ts';
 import { SELF } from './core/rows.ts';
 import { ControlPlaneError } from './errors.ts';
 import type { Answered } from './face.ts';

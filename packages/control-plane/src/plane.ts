@@ -5,7 +5,7 @@ import { commit } from './commits.ts';
 import { condition } from './condition.ts';
 import { attest, attestations, challenge } from './attesting.ts';
 import { planeContext, type PlaneContext, type PlaneOptions } from './context.ts';
-import { operatorPolicyDigest } from './core/operate.ts';
+import { operatorPolicyDigest } from './core/operator-policy.ts';
 import type { PlaneRow, PolicyRow, RowValues } from './core/rows.ts';
 import { SELF } from './core/rows.ts';
 import { decide, resume } from './deciding.ts';

@@ -1,7 +1,7 @@
 // Boot: a store is opened for writing (RULE 7). The first time, genesis comes before everything else.
 import type { BootCommand } from './commands.ts';
 import type { Draft } from './draft.ts';
-import { appendIdentity } from './operate.ts';
+import { appendIdentity } from './identities.ts';
 import { SELF } from './rows.ts';
 import type { Transition } from './transition.ts';
 

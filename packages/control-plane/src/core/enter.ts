@@ -2,7 +2,7 @@
 // that is follows from records and from the issuer's rules, which people put there (RULE 17).
 import type { CheckedToken, EnterCommand, Enrolment } from './commands.ts';
 import type { Draft } from './draft.ts';
-import { appendIdentity } from './operate.ts';
+import { appendIdentity } from './identities.ts';
 import { enrolledBy } from './project-plane.ts';
 import type { IdentityRow } from './rows.ts';
 import type { Transition } from './transition.ts';
