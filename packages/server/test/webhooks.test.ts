@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Json } from '@licet/evidence';
 import { assembleBundle, starterPolicy, testFiles } from '@licet/policy';
-import { readAuthor, readPlaneFolder, signBundle } from '../src/index.ts';
+import { openPlane, readAuthor, readPlaneFolder, signBundle } from '../src/index.ts';
 import { aPlane, aRequest, random, type Fixture } from './fixture.ts';
 
 interface Received {
@@ -16,6 +16,7 @@ interface Received {
   readonly event: {
     readonly id: string;
     readonly type: string;
+    readonly subject: string;
     readonly data: Readonly<Record<string, unknown>>;
   };
 }
@@ -129,6 +130,32 @@ test('a hold that nobody answers is told again when others may answer as well', 
       subject: asked.executionId,
       data: { groups: [{ group: 'operators', escalates: [{ to: 'chiefs' }] }] },
     },
+  ]);
+  await fixture.operator.removeWebhook(items[0]!.id);
+});
+
+test('an escalation that fell due while the plane was down is told when it is back', async () => {
+  const { items } = await fixture.operator.addWebhook({ url });
+  got = [];
+  const asked = await ask();
+  const { leaf, groups } = (await fixture.operator.execution(asked.executionId)).hold!;
+  const { at } = groups[0]!.also![0]!;
+  await until(1);
+  await fixture.plane.close();
+  got = [];
+  while (Date.now() <= at) await new Promise((resolve) => setTimeout(resolve, 50));
+  const { folder, token } = fixture;
+  const plane = await openPlane({ ...folder, controlPort: 0, publicPort: 0, solo: true, deadlineMs: 10_000 });
+  const close = async (): Promise<void> => {
+    await plane.close();
+    folder.remove();
+  };
+  fixture = { ...fixture, plane, operator: await plane.as({ token }), url: plane.url!, close };
+  // Other holds of this plane are told of as well.
+  const told = () => got.map(({ event }) => event).filter(({ subject }) => subject === asked.executionId);
+  while (told().length === 0) await until(got.length + 1);
+  expect(told()).toMatchObject([
+    { id: `${leaf}.operators.${at}`, type: 'local.licet.hold.escalated.v1', subject: asked.executionId },
   ]);
   await fixture.operator.removeWebhook(items[0]!.id);
 });

@@ -143,11 +143,11 @@ export async function openWebhooks(parts: WebhookParts): Promise<Webhooks> {
   }
 
   function later(waitMs: number, act: () => Promise<void>): void {
-    if (waitMs <= 0 || waitMs > MAX_TIMER_MS) return;
+    if (waitMs > MAX_TIMER_MS) return;
     const timer = setTimeout(() => {
       timers.delete(timer);
       act().catch(() => undefined);
-    }, waitMs);
+    }, Math.max(0, waitMs));
     timer.unref();
     timers.add(timer);
   }
@@ -167,6 +167,7 @@ export async function openWebhooks(parts: WebhookParts): Promise<Webhooks> {
   for (const hook of await readHooks(data)) open(hook);
   if (lines.size > 0) key = await webhookKey(data);
   const held = await parts.store.list({ kind: 'execution', where: { state: 'held' }, limit: 1_000 });
+  // Also what fell due while nobody was here: told late, and perhaps twice, under the one id that receivers know it by.
   for (const { value } of held) escalate(value as ExecutionRow);
 
   const unhear = hub.listen(({ entry, leaf }) => {
