@@ -1,11 +1,12 @@
 // Where a door keeps the largest checkpoint it has verified, over restarts too (RULE 8): a file in the user's state
 // folder, never under a plane's data folder, because whoever sets the data back would set the memory back with it.
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFolder } from '@licet/api';
 import { parseJson, type Json } from '@licet/evidence';
 import { SdkError } from './errors.ts';
+import { withLock } from './lock-file.ts';
 
 /** A remembered head: the signed note proves it, size and root are read out of the note again when it is loaded. */
 export interface RememberedNote {
@@ -34,11 +35,6 @@ export interface CheckpointStore {
   keepFork(evidence: ForkEvidence): Promise<string>;
 }
 
-/** Where the locks of dead processes stop counting, milliseconds. */
-const STALE_LOCK_MS = 5_000;
-const LOCK_TRIES = 400;
-const LOCK_PAUSE_MS = 10;
-
 /**
  * Returns the memory kept in `<folder>/memory/<origin hash>.json`: written to a new file, synced, renamed, the folder
  * synced, under a lock that processes share. Default folder:
@@ -56,11 +52,11 @@ export function fileMemory(folder: string = stateFolder()): CheckpointStore {
       return inTurn(file, head, (largest) =>
         guarded(file, async () => {
           await mkdir(directory, { recursive: true, mode: 0o700 });
-          return withLock(`${file}.lock`, async () => {
+          return withLock(`${file}.lock`, async (stillHeld) => {
             const kept = await readHead(file, largest.origin);
             // The largest wins: an older process must not make the memory smaller.
             if (kept !== undefined && kept.size >= largest.size) return kept;
-            await replaceFile(directory, file, JSON.stringify({ v: 1, ...largest }));
+            await replaceFile(directory, file, JSON.stringify({ v: 1, ...largest }), stillHeld);
             return largest;
           });
         }),
@@ -73,7 +69,8 @@ export function fileMemory(folder: string = stateFolder()): CheckpointStore {
       );
       return guarded(file, async () => {
         await mkdir(directory, { recursive: true, mode: 0o700 });
-        await replaceFile(directory, file, JSON.stringify({ v: 1, ...evidence }));
+        // A file of its own: nobody else writes there.
+        await replaceFile(directory, file, JSON.stringify({ v: 1, ...evidence }), async () => undefined);
         return file;
       });
     },
@@ -133,7 +130,13 @@ function parsed(text: string, file: string): { readonly [name: string]: Json } {
   throw new SdkError('ERR_SDK_MEMORY', `${file} is not an object`);
 }
 
-async function replaceFile(directory: string, file: string, text: string): Promise<void> {
+/** Puts the text in the place of the file, when it is durable and `mayReplace` has not thrown. */
+async function replaceFile(
+  directory: string,
+  file: string,
+  text: string,
+  mayReplace: () => Promise<void>,
+): Promise<void> {
   const draft = `${file}.${process.pid}.new`;
   const handle = await open(draft, 'w', 0o600);
   try {
@@ -143,6 +146,7 @@ async function replaceFile(directory: string, file: string, text: string): Promi
     await handle.close();
   }
   await chmod(draft, 0o600);
+  await mayReplace();
   await rename(draft, file);
   const folder = await open(directory, 'r');
   try {
@@ -186,31 +190,6 @@ async function inTurn(
       if (turn.waiting === undefined) turns.delete(file);
     });
   return kept;
-}
-
-/** Runs under a lock file; a lock of a process that died is broken after a while. */
-async function withLock<T>(lock: string, run: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx', mode: 0o600 });
-      break;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || tries >= LOCK_TRIES) {
-        throw new SdkError('ERR_SDK_MEMORY', `${lock} cannot be taken`, { cause });
-      }
-      const age = await stat(lock).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs,
-        () => 0,
-      );
-      if (age > STALE_LOCK_MS) await unlink(lock).catch(() => undefined);
-      await new Promise((done) => setTimeout(done, LOCK_PAUSE_MS));
-    }
-  }
-  try {
-    return await run();
-  } finally {
-    await unlink(lock).catch(() => undefined);
-  }
 }
 
 async function guarded<T>(file: string, run: () => Promise<T>): Promise<T> {

@@ -1,13 +1,16 @@
 // Goal: a door believes one history, over restarts too (RULE 8). Method: real files in a temporary folder, a real
 // little log that grows, goes back, or forks.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { verifyConsistency } from '@licet/evidence';
 import { createDoor, Denied, fileMemory, guard, processMemory, SdkError } from '../src/index.ts';
 import { proofFromTiles } from '../src/linker.ts';
+import { withLock } from '../src/lock-file.ts';
 import { anAdversary, LittleLog, type Adversary } from './adversary.ts';
 
 const folders: string[] = [];
@@ -136,6 +139,47 @@ describe('the memory of the largest checkpoint', () => {
     expect(
       readdirSync(join(folder, 'memory')).filter((name) => name.endsWith('.lock') || name.endsWith('.new')),
     ).toEqual([]);
+  });
+
+  it("rule 8: processes that write at once never make it smaller, and what one left when it died is in nobody's way", async () => {
+    const folder = aFolder();
+    const memory = new URL('../src/memory.ts', import.meta.url).href;
+    await fileMemory(folder).save({ origin: 'o', size: 1, note: 'n1' });
+    const [name] = readdirSync(join(folder, 'memory'));
+    const longAgo = new Date(Date.now() - 3_600_000);
+    for (const left of [`${name}.lock`, `${name}.lock.breaking`]) {
+      writeFileSync(join(folder, 'memory', left), 'somebody who died');
+      utimesSync(join(folder, 'memory', left), longAgo, longAgo);
+    }
+    // Each goes through its sizes in another order, and fails when it is told of a smaller head than it wrote or knew.
+    const program = `
+      const { fileMemory } = await import(${JSON.stringify(memory)});
+      const [folder, step] = process.argv.slice(1);
+      let known = 0;
+      for (let at = 0; at < 60; at += 1) {
+        const size = ((at * Number(step)) % 61) * 4 + Number(step) % 4 + 1;
+        const kept = await fileMemory(folder).save({ origin: 'o', size, note: 'n' + size });
+        if (kept.size < Math.max(size, known)) throw new Error(kept.size + ' after ' + known);
+        known = kept.size;
+      }`;
+    await Promise.all(
+      ['7', '13', '22', '40'].map((step) =>
+        promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, folder, step]),
+      ),
+    );
+    expect(await fileMemory(folder).load('o')).toMatchObject({ size: 244 });
+    expect(readdirSync(join(folder, 'memory'))).toEqual([name]);
+  });
+
+  it("rule 8: who has lost the lock writes nothing, and takes nobody else's away", async () => {
+    const lock = join(aFolder(), 'a.lock');
+    const late = withLock(lock, async (stillHeld) => {
+      await stillHeld();
+      writeFileSync(lock, 'another');
+      await stillHeld();
+    });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_SDK_MEMORY' });
+    expect(readFileSync(lock, 'utf8')).toBe('another');
   });
 
   it('many calls at once all link, whatever order their answers come in', async () => {
