@@ -100,7 +100,7 @@ export const BANS: readonly Ban[] = [
       'packages/api/src/http-client.ts': 'makes the clock of the client when none is passed',
       'packages/console/src/data/clock.ts': 'is the clock of the pages',
       'packages/sdk/src/clock.ts': 'is the clock port',
-      'packages/sdk/src/memory.ts':
+      'packages/sdk/src/lock-file.ts':
         'compares the age of a lock file, which another process wrote by the system clock',
       'packages/server/src/clock.ts': 'is the clock port',
       'packages/store/src/sqlite.ts': 'sweeps sessions on the reading side',

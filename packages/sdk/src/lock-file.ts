@@ -1,6 +1,6 @@
 // A lock that processes of one user share: a file that only one of them can make. The kernel does not let go of it when its
 // holder dies, so it stops counting after a while; whoever then goes on finds out whether it is still the holder.
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { SdkError } from './errors.ts';
 
@@ -18,7 +18,7 @@ export async function withLock<T>(
   lock: string,
   run: (stillHeld: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const holder = randomUUID();
+  const holder = randomBytes(16).toString('hex');
   await take(lock, holder);
   const isOurs = async (): Promise<boolean> =>
     (await readFile(lock, 'utf8').catch(() => undefined)) === holder;

@@ -144,10 +144,13 @@ export async function openWebhooks(parts: WebhookParts): Promise<Webhooks> {
 
   function later(waitMs: number, act: () => Promise<void>): void {
     if (waitMs > MAX_TIMER_MS) return;
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      act().catch(() => undefined);
-    }, Math.max(0, waitMs));
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        act().catch(() => undefined);
+      },
+      Math.max(0, waitMs),
+    );
     timer.unref();
     timers.add(timer);
   }
