@@ -2,9 +2,9 @@
 // time, and afterwards everything goes on by itself.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Denied, guard, Halted } from '@licet/sdk';
 import { see, until } from '../demo/claim.ts';
-import { pause } from './scenarios.ts';
 import type { Theatre } from './theatre.ts';
 
 /** The door asks again this often while the plane is dead, milliseconds. */
