@@ -3,6 +3,7 @@ import type { ConsequenceRule, RedeemCommand } from './commands.ts';
 import { consequence } from './consequence.ts';
 import { containmentOf } from './containment.ts';
 import { appendStart } from './decide.ts';
+import { appendDenial } from './denial.ts';
 import type { Draft } from './draft.ts';
 import { stands } from './approvals.ts';
 import type { ExecutionRow } from './rows.ts';
@@ -79,14 +80,8 @@ function refuse(
   objected: Objection,
   on: ConsequenceRule['on'],
 ): Transition {
-  const { leaf } = draft.append('refusal', {
-    exec: row.exec,
-    run: row.run,
-    chain: row.chain,
-    action: row.action,
+  const { leaf } = appendDenial(draft, row, row.permit!.leaf, {
     jkt: command.caller.jkt,
-    verdict: 'deny',
-    of: row.permit!.leaf,
     code: objected.code,
     ...(objected.failedLink === undefined ? {} : { failedLink: objected.failedLink }),
     epoch: containmentOf(draft).epoch,

@@ -3,6 +3,7 @@
 import { formatRenewal } from '@licet/evidence';
 import type { RenewCommand } from './commands.ts';
 import { containmentOf } from './containment.ts';
+import { appendDenial } from './denial.ts';
 import type { Draft } from './draft.ts';
 import type { ExecutionRow } from './rows.ts';
 import { SELF } from './rows.ts';
@@ -69,14 +70,8 @@ function renewalObjection(
 function refuse(draft: Draft, command: RenewCommand, row: ExecutionRow, objected: Objection): Transition {
   const { code, failedLink } = objected;
   const more = failedLink === undefined ? {} : { failedLink };
-  draft.append('refusal', {
-    exec: row.exec,
-    run: row.run,
-    chain: row.chain,
-    action: row.action,
+  appendDenial(draft, row, row.start!.leaf, {
     jkt: command.caller.jkt,
-    verdict: 'deny',
-    of: row.start!.leaf,
     code,
     ...more,
     reasons: command.verdict.reasons.slice(0, 16),

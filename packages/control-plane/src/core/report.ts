@@ -1,6 +1,7 @@
 // Report: what became of a start. Only the instance that redeemed may say so; what comes late moves no state (RULE 25).
 import type { CancelCommand, ReportCommand } from './commands.ts';
 import { consequence } from './consequence.ts';
+import { appendDenial } from './denial.ts';
 import type { Draft } from './draft.ts';
 import { settlement } from './meters.ts';
 import { lapse } from './tick.ts';
@@ -46,15 +47,9 @@ function unstarted(draft: Draft, command: ReportCommand): Transition {
   const row = draft.get('execution', command.exec)!;
   if (row.jkt !== command.caller.jkt)
     return draft.reply({ kind: 'conflict', code: 'other_instance', exec: row.exec });
-  const { leaf } = draft.append('refusal', {
-    exec: row.exec,
-    run: row.run,
-    chain: row.chain,
-    action: row.action,
+  const { leaf } = appendDenial(draft, row, row.decision.leaf, {
     jkt: command.caller.jkt,
-    verdict: 'deny',
     code: 'not_started',
-    of: row.decision.leaf,
   });
   consequence(draft, { rules: command.consequences, on: 'outcome_without_start', exec: row.exec, leaf });
   return draft.reply({
@@ -75,15 +70,6 @@ export function cancel(draft: Draft, command: CancelCommand): Transition {
   }
   if (row.state !== 'held' && row.state !== 'approved')
     return draft.reply({ kind: 'conflict', code: 'not_held', exec: row.exec });
-  draft.append('refusal', {
-    exec: row.exec,
-    run: row.run,
-    chain: row.chain,
-    action: row.action,
-    jkt: row.jkt,
-    verdict: 'deny',
-    code: 'cancelled',
-    of: row.hold!.leaf,
-  });
+  appendDenial(draft, row, row.hold!.leaf, { jkt: row.jkt, code: 'cancelled' });
   return draft.reply({ kind: 'done', exec: row.exec });
 }

@@ -1,6 +1,7 @@
 // Tick: time passing. An unspent permit expires, an unanswered hold is denied, and a lease that ran out without a report
 // leaves its execution in doubt: never retried, never forgotten (RULE 25).
 import type { TickCommand } from './commands.ts';
+import { appendDenial } from './denial.ts';
 import type { Draft } from './draft.ts';
 import { settlement } from './meters.ts';
 import type { ExecutionRow } from './rows.ts';
@@ -30,15 +31,9 @@ function end(draft: Draft, row: ExecutionRow): boolean {
   switch (row.state) {
     case 'held':
     case 'approved':
-      draft.append('refusal', {
-        exec: row.exec,
-        run: row.run,
-        chain: row.chain,
-        action: row.action,
+      appendDenial(draft, row, row.hold!.leaf, {
         jkt: row.jkt,
-        verdict: 'deny',
         code: row.state === 'held' ? 'hold_expired' : 'approval_expired',
-        of: row.hold!.leaf,
       });
       return true;
     case 'permitted':
