@@ -2,7 +2,7 @@
 // real, and nobody but its own page able to press a button (RULE 46).
 // Method: the real command in a process of its own, a real browser; files and processes are looked at from here too.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,6 +75,19 @@ test('rule 46: the start token leaves the address bar, and without it the page c
   await stranger.page.getByText('The start token is missing.').waitFor();
   await stranger.settle();
   await stranger.close();
+});
+
+test('the pages have the policies of the plane’s: the worker that may evaluate reaches no network, and nothing else may', async () => {
+  const assets = readdirSync(join(PACKAGES, 'console', 'dist', 'assets')).filter((name) =>
+    /\.(?:js|css)$/.test(name),
+  );
+  expect(assets.filter((name) => name.includes('sealed-worker')).length).toBeGreaterThan(0);
+  for (const path of ['/demo', ...assets.map((name) => `/assets/${name}`)]) {
+    const policy = (await fetch(`${origin}${path}`)).headers.get('content-security-policy') ?? '';
+    expect(policy, path).toContain("default-src 'none'");
+    expect(policy.includes("'unsafe-eval'"), path).toBe(path.includes('sealed-worker'));
+    expect(policy.includes('connect-src'), path).toBe(!path.includes('sealed-worker'));
+  }
 });
 
 test('a permitted write fills the five stages with entries of the log, and is on disk', async () => {

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PlaneError } from '@licet/api';
+import { pagePolicy } from './page-policy.ts';
 
 /** Where the pages are built to; in the published form they lie beside the code. */
 const PLACES = [
@@ -42,25 +43,6 @@ const TYPES: Readonly<Record<string, string>> = {
   json: 'application/json',
 };
 
-/** `'wasm-unsafe-eval'` lets Cedar run; no script, style or frame of anyone else, nothing inline. */
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self'",
-  "font-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-/**
- * A worker has a policy of its own. The one that decides again compiles argument schemas to code, so it may evaluate,
- * and therefore may not reach the network at all: it is handed what it needs and answers with values.
- */
-const SEALED_WORKER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'";
-
 /** Registers the pages of a listener. */
 export function serveConsole(
   app: FastifyInstance,
@@ -70,7 +52,7 @@ export function serveConsole(
 ): void {
   const page = async (_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const html = (await read(join(dist, 'index.html'))).toString('utf8');
-    return send(reply, 'html', 'no-cache', PAGE_POLICY).send(
+    return send(reply, 'html', 'no-cache', pagePolicy('index.html')).send(
       html
         .replace('name="licet-listener" content="control"', `name="licet-listener" content="${listener}"`)
         .replace('name="licet-base" content=""', `name="licet-base" content="${base}"`),
@@ -84,7 +66,7 @@ export function serveConsole(
     app.get(`${path}/*`, pages, page);
   }
   app.get('/licet.svg', pages, async (_request, reply) =>
-    send(reply, 'svg', 'max-age=3600', PAGE_POLICY).send(await read(join(dist, 'licet.svg'))),
+    send(reply, 'svg', 'max-age=3600', pagePolicy('licet.svg')).send(await read(join(dist, 'licet.svg'))),
   );
   app.get<{ readonly Params: { readonly name: string } }>(
     '/assets/:name',
@@ -94,9 +76,8 @@ export function serveConsole(
       const match = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.([a-z0-9]+)$/.exec(params.name);
       const type = match?.[1];
       if (type === undefined || !Object.hasOwn(TYPES, type) || params.name.includes('..')) throw missing();
-      const policy = params.name.includes('sealed-worker') ? SEALED_WORKER_POLICY : PAGE_POLICY;
       const bytes = await read(join(dist, 'assets', params.name));
-      return send(reply, type, 'public, max-age=31536000, immutable', policy).send(bytes);
+      return send(reply, type, 'public, max-age=31536000, immutable', pagePolicy(params.name)).send(bytes);
     },
   );
 }

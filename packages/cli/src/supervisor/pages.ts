@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { pagePolicy } from '@licet/server';
 
 const DIST = join(import.meta.dirname, '..', '..', '..', 'console', 'dist');
 const TYPES: Readonly<Record<string, string>> = {
@@ -11,20 +12,6 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: 'font/woff2',
   wasm: 'application/wasm',
 };
-/** The same as the plane's pages have: nothing inline, nothing of anyone else. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self'",
-  "font-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 /** Addresses that are views of the one page. */
 const PAGES = ['/demo', '/console', '/decisions', '/proof', '/health', '/lineage'];
 
@@ -39,7 +26,7 @@ export async function page(response: ServerResponse): Promise<void> {
   if (html === undefined) return missing(response);
   response.writeHead(200, {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': POLICY,
+    'content-security-policy': pagePolicy('index.html'),
     'cross-origin-opener-policy': 'same-origin',
   });
   // What is not the control listener is the public one to every page: it can do less (RULE 42).
@@ -61,7 +48,7 @@ export async function asset(path: string, response: ServerResponse): Promise<voi
   if (bytes === undefined) return missing(response);
   response.writeHead(200, {
     'content-type': type,
-    'content-security-policy': POLICY,
+    'content-security-policy': pagePolicy(match[1]!),
     'cache-control': 'max-age=3600',
   });
   response.end(bytes);
