@@ -1,26 +1,20 @@
 // Somebody between agent and plane who wants to be believed: takes a real permit and signs its checkpoint himself.
 import { base64, unbase64 } from '@licet/evidence';
 import type { Answer, PlaneClient, ProvenEntry } from '@licet/api';
+import { between } from './between.ts';
 
 /** Returns the plane as seen through a forger: every permit comes with signatures that he made up. */
 export function impostor(plane: PlaneClient): PlaneClient {
-  return new Proxy(plane, {
-    get(target, name) {
-      const member = Reflect.get(target, name) as unknown;
-      if (name !== 'request')
-        return typeof member === 'function'
-          ? (member as (...words: unknown[]) => unknown).bind(target)
-          : member;
-      return async (...words: Parameters<PlaneClient['request']>): Promise<Answer> => {
-        const answer = await target.request(...words);
-        return answer.verdict === 'allow'
-          ? {
-              ...answer,
-              permit: forge(answer.permit),
-              ...(answer.start === undefined ? {} : { start: forge(answer.start) }),
-            }
-          : answer;
-      };
+  return between(plane, {
+    async request(...words): Promise<Answer> {
+      const answer = await plane.request(...words);
+      return answer.verdict === 'allow'
+        ? {
+            ...answer,
+            permit: forge(answer.permit),
+            ...(answer.start === undefined ? {} : { start: forge(answer.start) }),
+          }
+        : answer;
     },
   });
 }

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { base64url } from '@licet/evidence';
 import { openExecution } from '@licet/sdk';
-import type { PlaneClient } from '@licet/api';
 import { see } from '../demo/claim.ts';
+import { between } from './between.ts';
 import { endRefused, thrown, type Scenario } from './scenario.ts';
 
 const CLAIM = { grade: 'in-process', confine: 'none', bound: ['input', 'resource'] } as const;
@@ -63,18 +63,9 @@ export const altered: Scenario = {
     await post(url('free'), 'order 9,999');
     const tapped = recorder.tap(agent.plane);
     // Between agent and plane somebody swaps the question; the permit that comes back is for the small order.
-    const swapped = new Proxy(tapped, {
-      get(target, name) {
-        const member = Reflect.get(target, name) as unknown;
-        if (name !== 'request')
-          return typeof member === 'function'
-            ? (member as (...words: unknown[]) => unknown).bind(target)
-            : member;
-        return (
-          body: Parameters<PlaneClient['request']>[0],
-          options: Parameters<PlaneClient['request']>[1],
-        ) => target.request({ ...body, arguments: { url: url('governed'), body: 'order 10' } }, options);
-      },
+    const swapped = between(tapped, {
+      request: (body, options) =>
+        tapped.request({ ...body, arguments: { url: url('governed'), body: 'order 10' } }, options),
     });
     const error = await thrown(
       openExecution(theatre.door(swapped, agent), {

@@ -1,6 +1,7 @@
 // One press of a button while it happens: the five stages filled from what the plane answered, not from what was hoped.
 import { permitId, utf8 } from '@licet/evidence';
-import type { Answer, PlaneClient, ProvenEntry, RedeemAnswer, RenewAnswer, ReportAnswer } from '@licet/api';
+import type { Answer, PlaneClient, ProvenEntry, RedeemAnswer, ReportAnswer } from '@licet/api';
+import { between } from './between.ts';
 import {
   STAGES,
   type Place,
@@ -93,26 +94,27 @@ export class Recorder {
 
   /** Returns the client, with everything that it answers recorded here. */
   tap(client: PlaneClient): PlaneClient {
-    const seen: { [name in 'request' | 'decide' | 'redeem' | 'renew' | 'report']: (answer: never) => void } =
-      {
-        request: (answer: Answer) => this.#decided(answer),
-        decide: (answer: Answer) => this.#decided(answer),
-        redeem: (answer: RedeemAnswer) => this.#started(answer),
-        renew: (answer: RenewAnswer) => this.say(`renew → ${answer.verdict}`),
-        report: (answer: ReportAnswer) => this.#reported(answer),
-      };
-    return new Proxy(client, {
-      get: (target, name) => {
-        const member = Reflect.get(target, name) as unknown;
-        if (typeof member !== 'function') return member;
-        const bound = (member as (...words: unknown[]) => unknown).bind(target);
-        if (typeof name !== 'string' || !Object.hasOwn(seen, name)) return bound;
-        return async (...words: unknown[]) => {
-          const answer = await bound(...words);
-          seen[name as keyof typeof seen](answer as never);
-          return answer;
-        };
-      },
+    return between(client, {
+      request: heard(
+        (...words) => client.request(...words),
+        (answer) => this.#decided(answer),
+      ),
+      decide: heard(
+        (...words) => client.decide(...words),
+        (answer) => this.#decided(answer),
+      ),
+      redeem: heard(
+        (...words) => client.redeem(...words),
+        (answer) => this.#started(answer),
+      ),
+      renew: heard(
+        (...words) => client.renew(...words),
+        (answer) => this.say(`renew → ${answer.verdict}`),
+      ),
+      report: heard(
+        (...words) => client.report(...words),
+        (answer) => this.#reported(answer),
+      ),
     });
   }
 
@@ -212,6 +214,18 @@ export class Recorder {
     ]);
   }
 }
+
+/** Returns the call, whose answers are told before they are given. */
+const heard =
+  <Words extends readonly unknown[], Told>(
+    call: (...words: Words) => Promise<Told>,
+    tell: (answer: Told) => void,
+  ): ((...words: Words) => Promise<Told>) =>
+  async (...words) => {
+    const answer = await call(...words);
+    tell(answer);
+    return answer;
+  };
 
 /** Returns an entry's fields and its place, from its own bytes and its proof. */
 export function read({ entry, proof }: ProvenEntry): {

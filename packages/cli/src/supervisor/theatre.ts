@@ -7,6 +7,7 @@ import type { PlaneClient } from '@licet/api';
 import { BUSY_TREE } from '../demo/processes.ts';
 import { see } from '../demo/claim.ts';
 import type { Agent, World } from '../demo/world.ts';
+import { between } from './between.ts';
 import { publishDemoPolicy } from './policy.ts';
 import { Recorder } from './recorder.ts';
 import { layOut, lookAt, openTarget, type SideFolders, type Target } from './sides.ts';
@@ -166,16 +167,11 @@ export class Theatre {
       if (this.#lease?.executionId === exec && this.#lease.endedMs === undefined)
         this.setLease({ ...this.#lease, untilMs: at + durationMs, renewals: counter });
     };
-    return new Proxy(client, {
-      get: (target, name) => {
-        const member = Reflect.get(target, name) as unknown;
-        if (typeof member !== 'function') return member;
-        if (name !== 'renew') return (member as (...words: unknown[]) => unknown).bind(target);
-        return async (...words: Parameters<PlaneClient['renew']>) => {
-          const answer = await target.renew(...words);
-          if (answer.verdict === 'renewed') renewed(answer.note);
-          return answer;
-        };
+    return between(client, {
+      async renew(...words) {
+        const answer = await client.renew(...words);
+        if (answer.verdict === 'renewed') renewed(answer.note);
+        return answer;
       },
     });
   }
