@@ -119,35 +119,44 @@ function read(
 const [seconds = '5', inFlight = '64'] = process.argv.slice(2);
 const profiles = mkdtempSync(join(tmpdir(), 'licet-profile-'));
 const folders = makeFolders('profile');
-const server = await startServer(folders, ['--cpu-prof', `--cpu-prof-dir=${profiles}`]);
-const plane = await known(folders);
-const operator = await clientOf(plane, server.url, { token: plane.operatorToken });
-const key = await registerAgent(operator, 'a-bench');
-await operator.close();
-const http = httpCaller(server.url, Number(inFlight));
-const headers = await openSession(http, server.url, plane, key);
-let asked = 0;
-let refused = 0;
-const ask = async (n: number): Promise<void> => {
-  const body = utf8(JSON.stringify(aRequest(folders.workspace, n, true)));
-  const answer = await http
-    .post(EXECUTIONS, headers(EXECUTIONS, body), body)
-    .then(String, ({ message }: Error) => message);
-  if (answer.includes('"verdict":"allow"')) asked += 1;
-  // Refused unbegun: under the profiler a server is slow, and says so.
-  else if (answer.includes('"overloaded"')) refused += 1;
-  else throw new Error(answer);
-};
-const options = { inFlight: Number(inFlight), cpuUs: () => cpuOf(server.pid) };
-await load(ask, { ...options, forMs: WARM_UP_MS });
-[asked, refused] = [0, 0];
-const cpuBefore = threadsOf(server.pid);
-const from = monotonicUs();
-const stretch = await load(ask, { ...options, forMs: Number(seconds) * 1_000 });
-const window = { from, to: monotonicUs() };
-const cpuAfter = threadsOf(server.pid);
-http.close();
-await server.stop();
+const { pid, asked, refused, stretch, window, cpuBefore, cpuAfter } = await underLoad();
+
+/** Starts the server, loads it, and ends it whatever happens. */
+async function underLoad() {
+  const server = await startServer(folders, ['--cpu-prof', `--cpu-prof-dir=${profiles}`]);
+  const { pid } = server;
+  const http = httpCaller(server.url, Number(inFlight));
+  let [asked, refused] = [0, 0];
+  try {
+    const plane = await known(folders);
+    const operator = await clientOf(plane, server.url, { token: plane.operatorToken });
+    const key = await registerAgent(operator, 'a-bench');
+    await operator.close();
+    const headers = await openSession(http, server.url, plane, key);
+    const ask = async (n: number): Promise<void> => {
+      const body = utf8(JSON.stringify(aRequest(folders.workspace, n, true)));
+      const answer = await http
+        .post(EXECUTIONS, headers(EXECUTIONS, body), body)
+        .then(String, ({ message }: Error) => message);
+      if (answer.includes('"verdict":"allow"')) asked += 1;
+      // Refused unbegun: under the profiler a server is slow, and says so.
+      else if (answer.includes('"overloaded"')) refused += 1;
+      else throw new Error(answer);
+    };
+    const options = { inFlight: Number(inFlight), cpuUs: () => cpuOf(pid) };
+    await load(ask, { ...options, forMs: WARM_UP_MS });
+    [asked, refused] = [0, 0];
+    const cpuBefore = threadsOf(pid);
+    const from = monotonicUs();
+    const stretch = await load(ask, { ...options, forMs: Number(seconds) * 1_000 });
+    const window = { from, to: monotonicUs() };
+    return { pid, asked, refused, stretch, window, cpuBefore, cpuAfter: threadsOf(pid) };
+  } finally {
+    http.close();
+    await server.stop();
+  }
+}
+
 console.log(
   `${asked} permits with start (${refused} refused as too many), ${stretch.perSecond.toFixed(0)} answers per second, ${stretch.cpuUsPerRequest.toFixed(0)} µs CPU each, under the profiler\n`,
 );
@@ -156,8 +165,7 @@ console.log(
 );
 for (const [id, { name, us }] of cpuAfter) {
   const each = (us - (cpuBefore.get(id)?.us ?? 0)) / asked;
-  if (each >= 1)
-    console.log(`  ${each.toFixed(0).padStart(6)}  ${name} ${id === server.pid ? '(main)' : id}`);
+  if (each >= 1) console.log(`  ${each.toFixed(0).padStart(6)}  ${name} ${id === pid ? '(main)' : id}`);
 }
 console.log('');
 for (const file of readdirSync(profiles).toSorted()) {
