@@ -82,7 +82,13 @@ test('the pages have the policies of the plane’s: the worker that may evaluate
     /\.(?:js|css)$/.test(name),
   );
   expect(assets.filter((name) => name.includes('sealed-worker')).length).toBeGreaterThan(0);
-  for (const path of ['/demo', ...assets.map((name) => `/assets/${name}`)]) {
+  // Every address that a link or a reload may ask for, as on the plane itself.
+  for (const path of [
+    '/demo',
+    '/approvals',
+    '/policies/versions',
+    ...assets.map((name) => `/assets/${name}`),
+  ]) {
     const policy = (await fetch(`${origin}${path}`)).headers.get('content-security-policy') ?? '';
     expect(policy, path).toContain("default-src 'none'");
     expect(policy.includes("'unsafe-eval'"), path).toBe(path.includes('sealed-worker'));

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PlaneError } from '@licet/api';
+import { isPage, PAGES } from './page-addresses.ts';
 import { pagePolicy } from './page-policy.ts';
 
 /** Where the pages are built to; in the published form they lie beside the code. */
@@ -15,23 +16,6 @@ const PLACES = [
   join(import.meta.dirname, 'console'),
 ];
 const DIST = PLACES.find((place) => existsSync(place)) ?? PLACES[0]!;
-
-/** Addresses that are views of the one page; a path below each is one too. */
-const PAGES = [
-  '/console',
-  '/decisions',
-  '/approvals',
-  '/policies',
-  '/facts',
-  '/agents',
-  '/containment',
-  '/in-doubt',
-  '/you',
-  '/demo',
-  '/proof',
-  '/health',
-  '/lineage',
-] as const;
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -96,7 +80,7 @@ export function isPageVisit({
     method === 'GET' &&
     headers['sec-fetch-mode'] === 'navigate' &&
     headers['sec-fetch-dest'] === 'document' &&
-    (path === '/' || PAGES.some((page) => path === page || path.startsWith(`${page}/`)))
+    isPage(path)
   );
 }
 

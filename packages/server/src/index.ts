@@ -1,5 +1,6 @@
 // The face of @licet/server.
 export { openPlane, type Credential, type OpenedPlane, type OpenPlaneOptions } from './open-plane.ts';
+export { isPage } from './page-addresses.ts';
 export { pagePolicy } from './page-policy.ts';
 export { SOCKET_FILE, type ListenOptions } from './listeners.ts';
 export {

@@ -12,14 +12,6 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: 'font/woff2',
   wasm: 'application/wasm',
 };
-/** Addresses that are views of the one page. */
-const PAGES = ['/demo', '/console', '/decisions', '/proof', '/health', '/lineage'];
-
-/** Whether an address is a view of the page. What the supervisor itself answers is none. */
-export const isPage = (path: string): boolean =>
-  path === '/' ||
-  (!path.startsWith('/demo/api') && PAGES.some((one) => path === one || path.startsWith(`${one}/`)));
-
 /** Sends the page. */
 export async function page(response: ServerResponse): Promise<void> {
   const html = await readFile(join(DIST, 'index.html'), 'utf8').catch(() => undefined);

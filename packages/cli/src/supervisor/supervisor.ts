@@ -8,9 +8,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { base64url } from '@licet/evidence';
+import { isPage } from '@licet/server';
 import type { World } from '../demo/world.ts';
 import { killPlane, restartPlane } from './outage.ts';
-import { asset, isPage, page } from './pages.ts';
+import { asset, page } from './pages.ts';
 import { forward } from './forward.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { openTheatre, runOf, type Theatre } from './theatre.ts';
@@ -123,7 +124,7 @@ class Desk {
     if (!this.#hosts.has(headers.host ?? '')) throw new Refused(403, 'the Host header names another server');
     if (headers.origin !== undefined && !this.#hosts.has(headers.origin.replace(/^http:\/\//, '')))
       throw new Refused(403, 'the Origin header names another site');
-    if (method === 'GET' && isPage(path)) return page(response);
+    if (method === 'GET' && !path.startsWith(API) && isPage(path)) return page(response);
     const site = headers['sec-fetch-site'];
     if (site !== undefined && site !== 'same-origin' && site !== 'none')
       throw new Refused(403, 'the call comes from another site');
