@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { newPrivateJwk, publicHalf, type Answer } from '@licet/api';
-import type { Json } from '@licet/evidence';
+import { sha256, utf8, type Json } from '@licet/evidence';
+import { ed25519NoteSigner } from '@licet/evidence/node';
+import { signAuthorChange } from '@licet/server';
 import { aPage, ask, aStage, closeBrowser, signIn, trustIn, type Stage, type Watched } from './browser.ts';
 import { LICET } from '../../../tests/support/command.ts';
 
@@ -44,6 +46,12 @@ async function open(path: string): Promise<Watched> {
   await trustIn(watched.context, stage);
   await signIn(watched.page, stage, path);
   return watched;
+}
+
+/** What the command line prints where the author's key is. */
+async function onAuthorsMachine(...args: readonly string[]): Promise<string> {
+  const env = { ...process.env, LICET_STATE: dirname(stage.plane.trustPath) };
+  return (await promisify(execFile)(process.execPath, [LICET, ...args], { env })).stdout;
 }
 
 test('a policy is edited, tested here, signed on the author’s machine, published, and its shadow findings are listed', async () => {
@@ -97,10 +105,7 @@ test('a policy is edited, tested here, signed on the author’s machine, publish
   await expect(stage.operator.publish(unsigned)).rejects.toThrow(/sig/);
   expect((await stage.operator.bundles()).map(({ version }) => version)).toEqual([1]);
 
-  const { stdout } = await promisify(execFile)(process.execPath, [LICET, 'policy', 'sign', bundle], {
-    env: { ...process.env, LICET_STATE: dirname(stage.plane.trustPath) },
-  });
-  await signed.fill(stdout);
+  await signed.fill(await onAuthorsMachine('policy', 'sign', bundle));
   // Without a test the plane would not publish it, and the page does not ask.
   await page.getByLabel('Or tests, JSON').fill('');
   await page.getByText('Open or paste tests: they go with it.').first().waitFor();
@@ -125,6 +130,38 @@ test('a policy is edited, tested here, signed on the author’s machine, publish
   await page.waitForURL(new RegExp(`/decisions/${written.executionId}`));
 });
 
+test('rule 20: an author is let in and retired by what an author signed elsewhere; what nobody signed changes nothing', async () => {
+  const { page, settle } = await open('/policies');
+  const authors = page.getByRole('region', { name: 'Authors, table' });
+  const form = page.getByLabel('Signed change, JSON');
+  const hand = async (text: string): Promise<void> => {
+    await form.fill(text);
+    await page.getByRole('button', { name: 'Change the authors' }).click();
+  };
+  const { origin } = stage.plane;
+  const [newcomer, stranger] = ['newcomer', 'stranger'].map((name) =>
+    ed25519NoteSigner(`${origin}/author`, sha256(utf8(`${name} ${origin}`))),
+  );
+  const id = newcomer!.vkey.split('+')[1]!;
+  const change = { op: 'add', key: stranger!.vkey, subject: 'u-operator' } as const;
+  const own = {
+    id: stranger!.vkey.split('+')[1]!,
+    key: stranger!.vkey,
+    seed: sha256(utf8(`stranger ${origin}`)),
+  };
+  const more = ['--print', '--url', stage.url];
+  await hand(await onAuthorsMachine('authors', 'add', newcomer!.vkey, '--for', 'u-operator', ...more));
+  await page.getByText('Recorded, and counts from now on.').waitFor();
+  const row = authors.getByRole('row').filter({ hasText: id });
+  await row.getByText('counts', { exact: true }).waitFor();
+  await settle();
+  await hand(await onAuthorsMachine('authors', 'retire', id, '--yes', ...more));
+  await row.getByText('counts no more').waitFor();
+  await hand(JSON.stringify([signAuthorChange(own, origin, change)]));
+  await page.getByRole('alert').getByText('author_key_signature', { exact: false }).waitFor();
+  expect((await stage.operator.authors()).map(({ counts }) => counts)).toEqual([true, false]);
+});
+
 test('an operator’s fact can be changed in a what-if, and what is malformed is said', async () => {
   const { page } = await open(`/decisions/${forgotten.executionId}`);
   await page.getByText('Same.').waitFor();
@@ -141,7 +178,7 @@ test('an operator’s fact can be changed in a what-if, and what is malformed is
 
 test('what is in doubt is resolved by a person, in the log, once', async () => {
   const { page, settle } = await open('/in-doubt');
-  const short = forgotten.executionId.slice(0, 8);
+  const short = `${forgotten.executionId.slice(0, 8)}…${forgotten.executionId.slice(-4)}`;
   const became = page.getByRole('combobox', { name: `What became of files/write_file ${short}` });
   await became.waitFor({ timeout: 40_000 });
   await settle();

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { ExecutionView } from '@licet/api';
-import { Hash } from '../../components/hash.tsx';
+import { Hash, shortId } from '../../components/hash.tsx';
 import { Facts, Page, Panel } from '../../components/panel.tsx';
 import { Failed, Loading, Note, Withheld } from '../../components/states.tsx';
 import { LeafTicks } from '../../components/ticks.tsx';
@@ -241,7 +241,7 @@ function DoorFacts({ of }: { readonly of: ExecutionView | PublicExecution }) {
         of.parent !== undefined && [
           'Parent',
           <Link key="p" to="/decisions/$id" params={{ id: of.parent }}>
-            {of.parent.slice(0, 8)}…
+            {shortId(of.parent)}
           </Link>,
         ],
       ]}

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { ExecutionView, OperatorAnswer } from '@licet/api';
+import { shortId } from '../../components/hash.tsx';
 import { Button } from '../../components/button.tsx';
 import { Page, Panel } from '../../components/panel.tsx';
 import { Empty, Failed, Loading } from '../../components/states.tsx';
@@ -70,7 +71,7 @@ function Doubt({ of }: { readonly of: ExecutionView }) {
     mutationFn: () => post<OperatorAnswer>(`/v1/executions/${of.executionId}/resolve`, { status, reason }),
     onSettled: () => client.invalidateQueries(),
   });
-  const name = `${of.action} ${of.executionId.slice(0, 8)}`;
+  const name = `${of.action} ${shortId(of.executionId)}`;
   return (
     <li>
       <div className={css['spread']}>

@@ -2,6 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { PlaneClient } from '@licet/api';
+import { shortId } from '../../components/hash.tsx';
 import { Button } from '../../components/button.tsx';
 import { Panel } from '../../components/panel.tsx';
 import { Empty, Failed, Loading } from '../../components/states.tsx';
@@ -84,9 +85,7 @@ export function ShadowFindings() {
                   <td>{agent !== undefined && <Untrusted>{nameOf(agent)}</Untrusted>}</td>
                   <td>
                     <Link to="/decisions/$id" params={{ id: executionId }} data-row>
-                      <code>
-                        {executionId.slice(0, 8)}…{executionId.slice(-4)}
-                      </code>
+                      <code>{shortId(executionId)}</code>
                     </Link>
                   </td>
                 </tr>

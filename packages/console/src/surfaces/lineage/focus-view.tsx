@@ -1,5 +1,6 @@
 /** The focus graph: what caused one execution and what it caused, at most 300 boxes; the rest is folded and counted. */
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { shortId } from '../../components/hash.tsx';
 import { Button } from '../../components/button.tsx';
 import { Untrusted } from '../../components/untrusted.tsx';
 import { FOCUS_MAX, focusGraph, type FocusBox } from './focus-layout.ts';
@@ -99,7 +100,7 @@ export function FocusView({ tree, selected, lifted, nameOf, onSelect }: Props) {
                     <span className="sr">{KIND_WORDS[item.kind]} </span>
                     <span className={css['boxText']}>
                       <b>
-                        <Untrusted>{item.node.action ?? item.node.exec.slice(0, 8)}</Untrusted>
+                        <Untrusted>{item.node.action ?? shortId(item.node.exec)}</Untrusted>
                       </b>
                       <small>
                         <Untrusted>{nameOf(tree.agents[item.agent]!.id)}</Untrusted> · {outcomeOf(item)}

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import type { ProofRef } from '@licet/evidence';
 import { Button } from '../../components/button.tsx';
-import { Hash } from '../../components/hash.tsx';
+import { Hash, shortId } from '../../components/hash.tsx';
 import { Facts, Panel } from '../../components/panel.tsx';
 import { Note } from '../../components/states.tsx';
 import { LeafTicks } from '../../components/ticks.tsx';
@@ -87,9 +87,7 @@ export function NodePanel({ tree, item, group, folded, nameOf, onSelect, onFocus
                 <li key={at}>
                   <button type="button" aria-current={at === item || undefined} onClick={() => onSelect(at)}>
                     <KindMark kind={tree.items[at]!.kind} />{' '}
-                    <Untrusted>
-                      {tree.items[at]!.node.action ?? tree.items[at]!.node.exec.slice(0, 8)}
-                    </Untrusted>
+                    <Untrusted>{tree.items[at]!.node.action ?? shortId(tree.items[at]!.node.exec)}</Untrusted>
                   </button>
                 </li>
               ))}
