@@ -26,6 +26,13 @@ interface LongRun {
   readonly number: number;
 }
 
+const onEngine = (engine: string, words: string): LongRun => ({
+  name: `stores-${engine}`,
+  claim: `Every test that opens a store or a plane holds ${words}, if it can be kept there (N round).`,
+  by: { program: 'tests/stores.ts', args: () => [engine], variable: 'LICET_STORES' },
+  number: 1,
+});
+
 const LONG_RUNS: readonly LongRun[] = [
   {
     name: 'c2sp',
@@ -35,13 +42,9 @@ const LONG_RUNS: readonly LongRun[] = [
     by: { program: 'tests/c2sp/live.ts', args: (number) => [String(number)], variable: 'LICET_C2SP' },
     number: 1_000,
   },
-  {
-    name: 'stores',
-    claim:
-      'Every test that opens a store or a plane holds on memory, SQLite and PostgreSQL, whichever can keep it (N round).',
-    by: { program: 'tests/stores.ts', args: () => [], variable: 'LICET_STORES' },
-    number: 1,
-  },
+  onEngine('memory', 'in memory'),
+  onEngine('sqlite', 'on SQLite'),
+  onEngine('postgresql', 'on PostgreSQL'),
   {
     name: 'kills',
     claim: 'A server killed N times under load loses nothing it acknowledged and permits nothing twice.',

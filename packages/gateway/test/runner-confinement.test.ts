@@ -2,7 +2,7 @@
 // confinement this host has; what each weaker kind loses is shown too. Method: real trees of processes, looked for by
 // their marker in /proc and by files that they keep touching.
 
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   readFileSync,
   readdirSync,
@@ -32,6 +32,13 @@ import {
 } from './fixtures/runner-kit.ts';
 
 const host = await detectConfinement();
+/** Nobody in particular: an account without privileges that every system has. */
+const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+const readsThis = `require('fs').readFileSync(${JSON.stringify(fileURLToPath(import.meta.url))})`;
+/** Whether tests may go on as that account: only root can become it, and it must be able to reach this checkout. */
+const canBeNobody =
+  process.getuid?.() === 0 &&
+  spawnSync(process.execPath, ['--eval', readsThis], { ...NOBODY, env: {} }).status === 0;
 const available: Readonly<Record<Confinement, boolean>> = {
   namespace: host.namespace,
   cgroup: host.cgroup,
@@ -211,21 +218,20 @@ describe.runIf(host.namespace)('a PID namespace', () => {
     expect(result.exit).toBe(6);
   });
 
-  // LOST: only root can become an account without privileges; as such an account all other tests are this one.
-  test.runIf(process.getuid?.() === 0)(
+  // LOST: only root can become an account without privileges, where that account can read this checkout; run as such an
+  // account, all other tests are this one.
+  test.runIf(canBeNobody)(
     'rule 29: holds for an account without privileges, by a user namespace',
     async () => {
       const [marker, trail] = [aWatchedMarker(), aTrail()];
       chmodSync(trail.folder, 0o777);
-      chownSync(trail.folder, 65_534, 65_534);
-      const { door } = await aDoor(marker, trail, 'namespace', { uid: 65_534, gid: 65_534 }).catch(
-        (error: unknown) => {
-          console.log(
-            'not tested here: namespace for an unprivileged account; such a runner falls back to swept',
-          );
-          throw error;
-        },
-      );
+      chownSync(trail.folder, NOBODY.uid, NOBODY.gid);
+      const { door } = await aDoor(marker, trail, 'namespace', NOBODY).catch((error: unknown) => {
+        console.log(
+          'not tested here: namespace for an unprivileged account; such a runner falls back to swept',
+        );
+        throw error;
+      });
       door.kill('SIGKILL');
       await until('nobody carries the marker', () => carriers(marker).length === 0, 10_000);
       await expectNobody(marker, trail);
@@ -315,23 +321,19 @@ describe('what the weaker kinds lose', () => {
     expect(['plain-0', 'deaf-0', 'deaf-4'].map(grew)).toEqual(before);
   });
 
-  // LOST: only root can make a process that this account cannot kill.
-  test.runIf(process.getuid?.() === 0)(
-    'rule 29: a process that cannot be killed is named, not passed over',
-    async () => {
-      const stranger = spawn('/bin/sleep', ['300'], { detached: true, stdio: 'ignore' });
-      cleanups.push(() => stranger.kill('SIGKILL'));
-      const program = fileURLToPath(new URL('../src/runner/tree.mjs', import.meta.url));
-      const tree = { confinement: 'group-only', marker: aMarker(), group: stranger.pid };
-      const code = `import(${JSON.stringify(program)}).then((m) => m.killTree(${JSON.stringify(tree)}, 200)).then((left) => console.log(JSON.stringify(left)))`;
-      const { stdout } = await promisify(execFile)(process.execPath, ['--eval', code], {
-        uid: 65_534,
-        gid: 65_534,
-        env: {},
-      });
-      expect(JSON.parse(stdout)).toEqual([stranger.pid]);
-    },
-  );
+  // LOST: only root can make a process that another account cannot kill, and become that account.
+  test.runIf(canBeNobody)('rule 29: a process that cannot be killed is named, not passed over', async () => {
+    const stranger = spawn('/bin/sleep', ['300'], { detached: true, stdio: 'ignore' });
+    cleanups.push(() => stranger.kill('SIGKILL'));
+    const program = fileURLToPath(new URL('../src/runner/tree.mjs', import.meta.url));
+    const tree = { confinement: 'group-only', marker: aMarker(), group: stranger.pid };
+    const code = `import(${JSON.stringify(program)}).then((m) => m.killTree(${JSON.stringify(tree)}, 200)).then((left) => console.log(JSON.stringify(left)))`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--eval', code], {
+      ...NOBODY,
+      env: {},
+    });
+    expect(JSON.parse(stdout)).toEqual([stranger.pid]);
+  });
 
   test('rule 29: a kind that the host has not is an error, never a weaker kind', async () => {
     for (const kind of kinds) {
