@@ -156,8 +156,8 @@ describe('the evaluator fails', () => {
     const [permit, running] = [await world.permitted(), await world.started()];
     const [size, before] = [(await world.entries()).length, looked];
     full = true;
-    for (const asked of [world.decide(), world.redeem(permit), world.renew(running)])
-      expect(await codeOf(asked)).toBe('ERR_PLANE_OVERLOADED');
+    const asked = [world.decide(), world.redeem(permit), world.renew(running)];
+    for (const code of await Promise.all(asked.map(codeOf))) expect(code).toBe('ERR_PLANE_OVERLOADED');
     expect([(await world.entries()).length, looked]).toEqual([size, before]);
     // RULE 6: the same key gets the same decision, however many wait.
     expect(await world.decide(ask)).toMatchObject({ reply });
